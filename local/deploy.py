@@ -163,6 +163,7 @@ def parameters() -> dict[str, str]:
         "InstagramLoginUrl": os.environ.get("INSTAGRAM_LOGIN_URL") or address("PLATFORMS_PORT"),
         "InstagramOAuthUrl": os.environ.get("INSTAGRAM_OAUTH_URL") or address("PLATFORMS_PORT"),
         "YouTubeBaseUrl": os.environ.get("YOUTUBE_BASE_URL") or address("PLATFORMS_PORT"),
+        "ReportingUrl": os.environ.get("REPORTING_URL") or address("PLATFORMS_PORT"),
         "ContentIdUrl": os.environ.get("CONTENT_ID_URL") or address("PLATFORMS_PORT"),
         "YouTubeUploadUrl": os.environ.get("YOUTUBE_UPLOAD_URL") or address("PLATFORMS_PORT"),
         "GoogleUrl": os.environ.get("GOOGLE_URL")

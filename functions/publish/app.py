@@ -1,4 +1,4 @@
-"""Publication and changes machines, steps with a database -> job document, id on YouTube, results, events."""
+"""Publication, changes and streams machines, steps with a database -> job document, results, events."""
 
 import json
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from showrunner.models import VideoEventKind
 from showrunner.publishing import steps
 from showrunner.publishing.job import Metadata
 from showrunner.publishing.steps import Outcome
-from showrunner.rights import change_runs
+from showrunner.rights import change_runs, stream_runs
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import productions, publications
 from showrunner.telemetry import entrypoint
@@ -145,9 +145,14 @@ READING = {"begin": sync.begin, "record": sync.record, "fail": sync.fail}
 # The steps of a change set, whose input has a change_set_id.
 CHANGING = {"plan": change_runs.plan, "record": change_runs.record, "finish": change_runs.finish}
 
+# The steps of a look at the reports that YouTube makes by itself, whose input has a stream_run.
+STREAMS = {"plan": stream_runs.plan, "record": stream_runs.record}
+
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> Outcome | dict[str, Any]:
+    if "stream_run" in event:
+        return STREAMS[event["step"]](event)
     if "change_set_id" in event:
         return CHANGING[event["step"]](event)
     try:

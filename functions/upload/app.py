@@ -1,7 +1,9 @@
-"""Publication and changes machines, steps that talk to YouTube -> film, metadata, captions. No database.
+"""Publication, changes and streams machines, steps that talk to YouTube -> film, metadata, reports.
+
+No database.
 
 Returns which step comes next. With a channel_id instead of a video_id it reads that channel, with a
-change_set_id it carries out a batch of changes.
+change_set_id it carries out a batch of changes, with a stream_run it fetches an owner's reports.
 """
 
 from typing import Any
@@ -11,13 +13,15 @@ from showrunner.channels import reading
 from showrunner.production.files import publication_key, video_folder
 from showrunner.publishing.job import PublicationJob
 from showrunner.publishing.steps import Outcome
-from showrunner.rights import applying
+from showrunner.rights import applying, stream_fetching
 from showrunner.telemetry import entrypoint
 from showrunner.videos.publication import Publication
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> Outcome | dict[str, Any]:
+    if "stream_run" in event:
+        return stream_fetching.fetch(event)
     if "change_set_id" in event:
         return applying.apply(event)
     if "channel_id" in event:

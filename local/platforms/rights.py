@@ -1,4 +1,4 @@
-"""Hold what the stand-in for YouTube's Content ID knows: content owners, assets, policies and claims."""
+"""Hold what the stand-ins for Content ID and the Reporting API know."""
 
 import itertools
 import threading
@@ -39,3 +39,23 @@ class Rights:
             getattr(self, name).update(known.get(name, {}))
         self.manual.update(known.get("manual", []))
         self.calls_a_day = known.get("calls_a_day", self.calls_a_day)
+
+
+@dataclass
+class Jobs:
+    """The state of the Reporting API.
+
+    `types`: id -> {name, deprecateTime, systemManaged}. `jobs`: id -> {account (content owner or address),
+    reportTypeId, name, systemManaged, monetary (needs the scope for money), expireTime}. `reports`: id ->
+    {jobId, startTime, endTime, createTime, content}. `ranges`: whether files are sent in parts.
+    """
+
+    types: dict[str, Json] = field(default_factory=dict)
+    jobs: dict[str, Json] = field(default_factory=dict)
+    reports: dict[str, Json] = field(default_factory=dict)
+    ranges: bool = True
+
+    def learn(self, known: Json) -> None:
+        """Apply `reporting` of POST /_state: types, jobs, reports."""
+        for name in ("types", "jobs", "reports"):
+            getattr(self, name).update(known.get(name, {}))

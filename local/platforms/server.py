@@ -34,6 +34,7 @@ from local.platforms import (
     pages,
     pexels,
     pixabay,
+    reporting,
     spotify,
     tiktok,
     uploads,
@@ -64,7 +65,12 @@ def answer(world: World, request: Request) -> Reply:
         return found
     if request.path == "/health":
         return Reply(200, b"ok", "text/plain")
-    shown = content_id.answer(world, request) or owner.answer(world, request) or pages.answer(world, request)
+    shown = (
+        content_id.answer(world, request)
+        or reporting.answer(world, request)
+        or owner.answer(world, request)
+        or pages.answer(world, request)
+    )
     if shown is not None:
         return shown
     if request.method == "POST":

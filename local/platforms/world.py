@@ -10,7 +10,7 @@ from typing import Any
 from local.outcomes import Outcomes
 from local.platforms import commons, google, instagram, nasa, pexels, pixabay, spotify, tiktok
 from local.platforms.library import Library, Processing
-from local.platforms.rights import Rights
+from local.platforms.rights import Jobs, Rights
 
 UNITS_A_DAY = 10_000
 # Google's two generations of error bodies, and the edge that answers in HTML.
@@ -82,6 +82,7 @@ class World:
     instagram_app: instagram.App = field(default_factory=instagram.App)
     library: Library = field(default_factory=Library)
     rights: Rights = field(default_factory=Rights)
+    reporting: Jobs = field(default_factory=Jobs)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
     outbox: Path = Path(".local/outbox")
 
@@ -97,6 +98,7 @@ class World:
         self.seeded = known.get("seeded", self.seeded)
         self._learn_library(known)
         self.rights.learn(known.get("rights", {}))
+        self.reporting.learn(known.get("reporting", {}))
         for name in ("spotify", "tiktok", "instagram"):
             getattr(self, f"{name}_app").learn(known.get(name, {}))
         self.sign_ins.people.update(known.get("people", {}))

@@ -103,7 +103,7 @@ def settings(base: str) -> dict[str, str]:
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
         **dict.fromkeys(
             (
-                *("FEED_BASE_URL", "YOUTUBE_BASE_URL", "CONTENT_ID_URL"),
+                *("FEED_BASE_URL", "YOUTUBE_BASE_URL", "CONTENT_ID_URL", "REPORTING_URL"),
                 *("INSTAGRAM_API_URL", "INSTAGRAM_LOGIN_URL", "INSTAGRAM_OAUTH_URL"),
             ),
             base,

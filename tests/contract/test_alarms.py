@@ -60,6 +60,7 @@ PUBLISHED["AWS/Billing"] = {"EstimatedCharges": [{"Currency"}]}
 # Ours: metric, and who sends it with which dimensions (telemetry.metrics).
 OURS = {
     "LeasesEnding": ("layers/showrunner/showrunner/feed/schedules.py", {"service", "function"}),
+    "ReportStreamsStanding": ("layers/showrunner/showrunner/rights/stream_runs.py", {"service", "function"}),
     "KeysOverdue": ("layers/showrunner/showrunner/keys/overdue.py", {"service", "function"}),
     "IngestionKeysOverdue": ("functions/retention/app.py", {"service", "function"}),
     "IngestionKeysExpiring": ("functions/retention/app.py", {"service", "function"}),
@@ -156,6 +157,11 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         ended("MetricsMachine", "ExecutionsTimedOut"),
     ),
     "ChangesFail": (ended("ChangesMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
+    "StreamsFail": (ended("StreamsMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
+    "ReportStreamsStand": (
+        [nightly("ReportStreamsStanding", "PublishFunction", 1)],
+        [nightly("ReportStreamsStanding", "PublishFunction", 0)],
+    ),
     "KeyRotationsFail": (ended("RotationMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
     "BackupsFail": (ended("BackupMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
     "BackupsStand": (

@@ -61,7 +61,7 @@ def stage(aws: str) -> dict[str, str]:
         client("logs").create_log_group(logGroupName=group)
     role = client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
-    for machine in ("production", "publication", "rotation", "backup", "metrics", "changes"):
+    for machine in ("production", "publication", "rotation", "backup", "metrics", "changes", "streams"):
         client("stepfunctions").create_state_machine(
             name=f"showrunner-test-{machine}", definition=definition, roleArn=role
         )

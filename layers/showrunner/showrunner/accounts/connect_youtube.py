@@ -48,7 +48,7 @@ def start_youtube(request: Request, query: AuthorizationRequest) -> Answer:
     with db.reading() as tx:
         partner = organisations.get(tx, request.organisation_id)["content_owner"]
         own = google_projects.find(tx, request.organisation_id) is not None
-    scopes = (*google.YOUTUBE, google.PARTNER) if partner else google.YOUTUBE
+    scopes = (*google.YOUTUBE, *google.OWNER) if partner else google.YOUTUBE
     return authorization.begin(
         query,
         "youtube",
@@ -84,7 +84,7 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
     ledger = _ledger(organisation_id, project)
     with db.reading() as tx:
         partner = organisations.get(tx, organisation_id)["content_owner"]
-    requested = {*google.YOUTUBE, google.PARTNER} if partner else {*google.YOUTUBE}
+    requested = {*google.YOUTUBE, *google.OWNER} if partner else {*google.YOUTUBE}
     scopes = _usable_scopes(granted, requested)
     channel = _chosen_channel(request, granted.access_token, ledger) if google.READ in scopes else None
     channel_id, channel_title = channel or (None, None)
@@ -162,4 +162,4 @@ def _usable_scopes(granted: Any, requested: set[str]) -> list[str]:
         raise InvalidRequest(
             "Google gave none of the permissions: connect again, and leave the boxes of YouTube ticked."
         )
-    return [scope for scope in scopes if scope in requested or scope != google.PARTNER]
+    return [scope for scope in scopes if scope in requested or scope not in google.OWNER]

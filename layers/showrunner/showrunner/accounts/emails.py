@@ -1,5 +1,7 @@
 """Write and send emails to people, in plain text and HTML, through SES."""
 
+from typing import Any
+
 from showrunner import config
 from showrunner.aws.email import Email
 from showrunner.web import log
@@ -64,6 +66,21 @@ def reconnect() -> Email:
         (
             "Google has ended the permission by which showrunner publishes on your YouTube channel.",
             "Videos wait for seven days. Connect the account again in the channel's settings to go on.",
+        ),
+    )
+
+
+def reports_end(content_owner: str, ending: list[dict[str, Any]]) -> Email:
+    """Tell that YouTube stops making types of reports. ending: report_type and deprecated_at of each."""
+    types = ", ".join(f"{each['report_type']} on {each['deprecated_at']:%Y-%m-%d}" for each in ending)
+    return Email(
+        "YouTube stops making some of your reports",
+        (
+            f"YouTube has announced that it stops making these reports of {content_owner}: {types}.",
+            (
+                "Newer versions of them come by themselves, and are fetched like the others. GET "
+                "/api/v1/cms/streams shows all types; one that we don't know yet is marked there as unknown."
+            ),
         ),
     )
 

@@ -44,6 +44,10 @@ YOUTUBE = (
     f"{_SCOPE}yt-analytics.readonly",
 )
 PARTNER = f"{_SCOPE}youtubepartner"
+# Reports with money of a content owner.
+MONETARY = f"{_SCOPE}yt-analytics-monetary.readonly"
+# What a content owner's organisation is asked for beside YOUTUBE.
+OWNER = (PARTNER, MONETARY)
 READ = f"{_SCOPE}youtube.readonly"
 
 _documents: dict[str, tuple[float, float, dict[str, Any]]] = {}

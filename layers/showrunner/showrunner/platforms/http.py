@@ -72,13 +72,15 @@ class Sender:
         until: float | None = None,
         max_bytes: int | None = None,
         status_only: bool = False,
+        decode: bool = True,
     ) -> Answer:
         """Send one request and read its answer, whatever its status.
 
         A mapping as `body` is sent as a form. `until` (time.monotonic()) is when the whole answer must be
         there; without it the body has `seconds` from the first byte on. With `status_only` a body that is too
-        large, breaks off or is late is cut. Raises PlatformUnavailable, with
-        `was_sent` False if no connection came about, and PlatformRejected for a body over `max_bytes`.
+        large, breaks off or is late is cut. Without `decode` a packed body stays as it came. Raises
+        PlatformUnavailable, with `was_sent` False if no connection came about, and PlatformRejected for a
+        body over `max_bytes`.
         """
         self._drop_idle_connections()
         silence = self._seconds if until is None else min(self._seconds, until - time.monotonic())
@@ -100,17 +102,20 @@ class Sender:
                 f"{self._service} doesn't answer: {type(error).__name__}.", was_sent=_was_sent(error)
             ) from error
         limit = max_bytes or self._max_bytes
-        content = self._read(response, limit, until or time.monotonic() + self._seconds, status_only)
+        late = until or time.monotonic() + self._seconds
+        content = self._read(response, limit, late, status_only=status_only, decode=decode)
         lowered = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, lowered, content)
 
-    def _read(self, response: requests.Response, limit: int, until: float, status_only: bool) -> bytes:
+    def _read(
+        self, response: requests.Response, limit: int, until: float, *, status_only: bool, decode: bool
+    ) -> bytes:
         """Return the decoded body; a server that drips bytes is late by one silence at most."""
         parts: list[bytes] = []
         room = limit + 1
         try:
             with response:
-                while room and (part := response.raw.read1(min(room, _CHUNK_BYTES), decode_content=True)):
+                while room and (part := response.raw.read1(min(room, _CHUNK_BYTES), decode_content=decode)):
                     parts.append(part)
                     room -= len(part)
                     if time.monotonic() > until:

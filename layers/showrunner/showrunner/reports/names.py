@@ -70,7 +70,7 @@ def read(path: str) -> Name:
             return Name(kind, None, _newer_period(found["every"].lower(), found["start"]))
     if found := _STUDIO.fullmatch(name):
         return _studio(found)
-    if kind := _kind_of_type(name):
+    if kind := kind_of_type(name):
         return Name(kind, None, _period_of_folders(path))
     if (found := _RIGHTS.fullmatch(_VERSION.sub("", name))) and (kind := _kind_of(found["report"])):
         return Name(kind, found["owner"], None)
@@ -92,7 +92,8 @@ def _kind_of(report: str) -> Kind | None:
     return _PARTS.get(report.lower())
 
 
-def _kind_of_type(name: str) -> Kind | None:
+def kind_of_type(name: str) -> Kind | None:
+    """Return the kind of a type of the Reporting API, whatever its version; None if we know none."""
     found = re.search(r"(?<![a-z])((?:[a-z]+_)?content_owner_[a-z_]+?)(?:_weekly)?_a\d+(?![a-z0-9])", name)
     return _TYPES.get(found[1]) if found else None
 

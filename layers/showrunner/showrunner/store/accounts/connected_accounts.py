@@ -108,6 +108,19 @@ def ages(tx: db.Transaction) -> dict[str, Any]:
     return db.one(tx, f"{sql} WHERE lost_reason IS NULL") or {}
 
 
+def find_person(tx: db.Transaction, connection_id: str) -> str | None:
+    """Return the address of the person who connected an account, None if that is gone."""
+    found = db.value(
+        tx,
+        """
+        SELECT u.email FROM accounts.connections c JOIN accounts.users u ON u.id = c.connected_by
+         WHERE c.id = :id
+        """,
+        id=connection_id,
+    )
+    return None if found is None else str(found)
+
+
 def find_with_scope(tx: db.Transaction, organisation_id: str, scope: str) -> str | None:
     """Return the id of the organisation's newest YouTube connection with this permission, None without one.
 
