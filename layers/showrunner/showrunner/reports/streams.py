@@ -66,8 +66,3 @@ def assess(spans: Sequence[Span], expires_at: datetime | None, now: datetime) ->
             return Health("gap", f"There is no report from {ends:%Y-%m-%d} to {each.start_at:%Y-%m-%d}.")
         ends = max(ends, each.end_at)
     return Health("ok", None)
-
-
-def is_to_announce(deprecated_at: datetime | None, now: datetime) -> bool:
-    """Tell whether people must know by now that YouTube stops making a type of report."""
-    return deprecated_at is not None and deprecated_at - now <= ANNOUNCED

@@ -8,7 +8,7 @@ other.
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from showrunner import breakers, config
 from showrunner.accounts.youtube_access import Account
@@ -25,25 +25,11 @@ from showrunner.quotas import pacific_day
 from showrunner.reports import names, streams
 from showrunner.reports.streams import Span
 from showrunner.rights.messages import PREFIX
+from showrunner.rights.stream_tasks import Task, result_key
 
 # The function has 900 s, and a part of a file takes half a minute at most.
 WORK_SECONDS = 600
 _REFUSALS = (PlatformRejected, PlatformUnavailable, QuotaExceeded)
-
-
-class Task(NamedTuple):
-    """A content owner whose streams are looked at, and the connected account that may read them."""
-
-    id: int
-    organisation_id: str
-    name: str
-    youtube_id: str
-    connection_id: str
-
-
-def result_key(key: str) -> str:
-    """Return the key of what was found, from that of the task."""
-    return key.replace("/owners/", "/found/")
 
 
 def object_key(owner: str, report_type: str, report: Report) -> str:

@@ -1,7 +1,4 @@
-"""The steps with a database of the streams machine: whose reports are fetched, and what was found.
-
-streams/<run>/plan.json lists the tasks for the machine, owners/ has each task, and found/ what came of it.
-"""
+"""Do the streams machine's steps with a database: whose reports are fetched, and what was found."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +9,7 @@ from showrunner.aws import correlation, s3
 from showrunner.database import db
 from showrunner.reports import streams as rules
 from showrunner.rights import claim_rules
-from showrunner.rights.stream_fetching import Task, result_key
+from showrunner.rights.stream_tasks import Task, plan_key, result_key, task_key
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import streams
 from showrunner.telemetry import logger, metrics
@@ -27,7 +24,7 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
     Returns how many there are and where the list is. A repeat gets the same ones.
     """
     run = event["stream_run"]
-    key = f"streams/{run}/plan.json"
+    key = plan_key(run)
     place = {"bucket": config.setting("MEDIA_BUCKET"), "key": key}
     known = s3.find_json(key)
     if known is not None:
@@ -40,9 +37,9 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
             ) or connected_accounts.find_with_scope(tx, owner["organisation_id"], claim_rules.SCOPE)
             if connection_id is None:
                 continue
-            task_key = f"streams/{run}/owners/{owner['id']}.json"
-            s3.put_json(task_key, Task(**owner, connection_id=connection_id)._asdict())
-            items.append({"stream_run": run, "key": task_key, "request_id": correlation.current()})
+            place_of_task = task_key(run, owner["id"])
+            s3.put_json(place_of_task, Task(**owner, connection_id=connection_id)._asdict())
+            items.append({"stream_run": run, "key": place_of_task, "request_id": correlation.current()})
     s3.put_json(key, items)
     return {"batches": len(items), **place}
 
