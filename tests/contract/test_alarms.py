@@ -405,7 +405,7 @@ def test_an_execution_of_any_machine_that_fails_or_takes_too_long_is_told():
         if metric["Namespace"] == "AWS/States"
     }
 
-    assert len(machines) == 6
+    assert len(machines) == 7
     assert {(each, metric) for each in machines for metric in FAILED} - watched == set()
 
 
