@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import av.error
+import cv2
 from av.container import InputContainer
 
 from render import ffmpeg
@@ -27,8 +28,13 @@ DURATION_TOLERANCE_S = 0.1
 LOUDNESS_TOLERANCE_LU = 1.0
 # Two makers' meters differ by 0.1 dB.
 PEAK_TOLERANCE_DB = 0.1
-# Two key frames this far apart always lie inside a fault of one second.
-KEYS_APART_S = 0.5
+# Two pictures this far apart always lie inside a fault of one second.
+APART_S = 0.5
+# A decoded key frame and the picture that was drawn for it differ by less than this on average, in levels.
+# Measured: at most 0.6 at CRF 21 with ultrafast; another picture of the same scene differs by 5 and more.
+_CODING_ERROR = 3.0
+# Key frames that are compared with what was drawn are so far apart.
+KEYS_DECODED_S = 2.0
 # Neither the eye nor `stillness` can tell a slower camera move (pixels per second at the picture's edge) from
 # a still picture.
 SLOWEST_MOVE = 3.0
@@ -56,21 +62,20 @@ class Inspection:
         self.findings.append({"name": name, "message": message})
 
 
-class KeyFrames:
-    """Key frames in order of time.
+class Samples:
+    """Pictures of a video in order of time: key frames, or pictures as they were drawn.
 
     Neighbours are compared when they are added. Only the first, the last and the suspect intervals are kept.
     """
 
     def __init__(self) -> None:
-        self.count = 0
         self.gap_s = 0.0
         self.suspects: list[tuple[float, float]] = []
         self.first: tuple[float, Pixels] | None = None
         self.last: tuple[float, Pixels] | None = None
 
     def add(self, at_s: float, picture: Pixels) -> None:
-        """Add the next key frame: its time in seconds and its reduced picture (`stillness.reduced`)."""
+        """Add the next picture: its time in seconds, and the picture as `stillness.reduced` returns it."""
         if self.last is None:
             self.first = (at_s, picture)
         else:
@@ -79,28 +84,23 @@ class KeyFrames:
             if stillness.similar(before, picture) or stillness.is_dark(before):
                 self.suspects.append((before_s, at_s))
         self.last = (at_s, picture)
-        self.count += 1
 
-    def append(self, later: "KeyFrames") -> None:
-        """Add the key frames of a later piece."""
+    def append(self, later: "Samples") -> None:
+        """Add the pictures of a later piece."""
         if later.first is not None:
             self.add(*later.first)
             self.suspects += later.suspects
-            self.gap_s, self.last, self.count = (
-                max(self.gap_s, later.gap_s),
-                later.last,
-                self.count + later.count - 1,
-            )
+            self.gap_s, self.last = max(self.gap_s, later.gap_s), later.last
 
     def stretches(self, duration_s: float) -> list[tuple[float, float]] | None:
         """Return the intervals (start, end) that may hold a fault.
 
-        None if the key frames are too far apart to tell, or if there are none.
+        None if the pictures are too far apart to tell, or if there are none.
         """
         if (
             self.first is None
             or self.last is None
-            or max(self.gap_s, self.first[0], duration_s - self.last[0]) > KEYS_APART_S + 0.01
+            or max(self.gap_s, self.first[0], duration_s - self.last[0]) > APART_S + 0.01
         ):
             return None
         return self.suspects
@@ -110,31 +110,65 @@ class KeyFrames:
 class PieceInspection:
     """Hold what an inspection of one encoded piece found.
 
-    The number of packets and their SHA-256 identify the piece in the finished file.
+    The number of packets and their SHA-256 identify the piece in the finished file. `opening` is its first
+    key frame as it was decoded, `shots` is what was seen of the shots that are in it.
     """
 
     packets: int
     digest: str
-    keys: KeyFrames
+    samples: Samples
+    opening: Pixels
+    shots: pictures.SeenShots
 
 
-def inspect_piece(path: Path, start_s: float) -> PieceInspection | None:
-    """Decode the key frames of a piece that starts at `start_s` in the video.
+# Pictures of a piece as they were drawn, APART_S apart, each with its time in the piece in seconds.
+Drawn = Sequence[tuple[float, Pixels]]
 
-    Returns None if it cannot be decoded; the inspection of the finished file then reports why.
+
+def inspect_piece(
+    path: Path,
+    timeline: Timeline,
+    output: Output,
+    start_s: float,
+    drawn: Drawn = (),
+    keys_only: bool = True,
+) -> PieceInspection | None:
+    """Decode the key frames of a piece that starts at `start_s` in the video, and two pictures of each shot.
+
+    With `drawn`, key frames must show what was drawn for them, and the drawn pictures tell where nothing
+    moves; then key frames are decoded KEYS_DECODED_S apart. Otherwise all key frames tell that, or, without
+    `keys_only`, all frames. Returns None if the piece cannot be decoded or shows something else; the
+    inspection of the finished file then reports why.
     """
-    keys, digest, count = KeyFrames(), hashlib.sha256(), 0
+    seen, digest, count = Samples(), hashlib.sha256(), 0
+    opening: Pixels | None = None
+    expected = {round(at_s * 1000): picture for at_s, picture in drawn}
     try:
-        for at_s, picture in stillness.reduced_frames(path, keys_only=True):
-            keys.add(start_s + at_s, picture)
+        apart_s = KEYS_DECODED_S if drawn else 0.0
+        for at_s, picture in stillness.reduced_frames(
+            path, keys_only=keys_only or bool(drawn), apart_s=apart_s, threads=1
+        ):
+            opening = picture if opening is None else opening
+            if not drawn:
+                seen.add(start_s + at_s, picture)
+            elif not _shows(picture, expected.get(round(at_s * 1000))):
+                return None
         with av.open(str(path)) as container:
             for packet in container.demux(video=0):
                 if packet.size:
                     digest.update(bytes(packet))
                     count += 1
+        shots = pictures.look(path, timeline, output, start_s)
     except av.error.FFmpegError:
         return None
-    return PieceInspection(count, digest.hexdigest(), keys)
+    for at_s, picture in drawn:
+        seen.add(start_s + at_s, picture)
+    return None if opening is None else PieceInspection(count, digest.hexdigest(), seen, opening, shots)
+
+
+def _shows(decoded: Pixels, drawn: Pixels | None) -> bool:
+    """Return True if a decoded picture is the drawn one, or if that is not known."""
+    return drawn is None or float(cv2.absdiff(decoded, drawn).mean()) < _CODING_ERROR
 
 
 def inspect(
@@ -151,8 +185,9 @@ def inspect(
     """Inspect a finished file: read every packet, decode every key frame, and decode other frames where a
     fault may be.
 
-    That is: between key frames at most KEYS_APART_S apart, where two neighbours are similar or black. Where
-    key frames are further apart, the stretches of very few bytes if the encoder codes a still picture in few
+    That is: between two pictures at most APART_S apart that are similar or black (pictures as they were
+    drawn, or key frames), and where the encoder repeats a picture, which takes almost no bytes. Where
+    pictures are further apart, the stretches of very few bytes if the encoder codes a still picture in few
     bytes (`still_bits`, bits per pixel), else everything. If the file's packets are those of `pieces`, their
     key frames are not decoded again. The sound was measured on `track`; here its packets must be the same.
     """
@@ -166,10 +201,16 @@ def inspect(
     _faststart(report, path)
     if not report.findings:
         sizes, same = _packets(report, path, timeline, track, pieces)
-        stretches = [(0.0, timeline.duration_s)]
-        if still_bits is not None:
-            stretches = quiet_stretches(sizes, timeline, output, still_bits)
-        _picture(report, path, timeline, output, files, stretches, pieces if same else ())
+        try:
+            suspects = _suspects(path, timeline, output, sizes, still_bits, pieces if same else ())
+            _picture(report, path, timeline, output, files, suspects)
+            shots = {
+                number: seen for piece in pieces if same and piece for number, seen in piece.shots.items()
+            }
+            shots |= pictures.look(path, timeline, output, known=shots)
+            report.measured["picture"] = pictures.measure(shots, timeline)
+        except av.error.FFmpegError as broken:
+            report.add_finding("Undecodable", f"The file cannot be decoded to its end: {broken}")
         if same:
             _check_joins(report, path, pieces)
         _sound(report, track.measured, timeline)
@@ -236,7 +277,7 @@ def _packets(
     Returns the bytes of each frame that is no key frame, and True if the video packets are those of the
     pieces.
     """
-    sizes, times, sound, same = {}, [], hashlib.sha256(), _PacketComparison(pieces)
+    sizes, times, sound, same = dict[int, int](), list[int](), hashlib.sha256(), _PacketComparison(pieces)
     with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.pts is None or packet.time_base is None:
@@ -249,7 +290,7 @@ def _packets(
             times.append(round(packet.pts * packet.time_base * timeline.fps))
             if not packet.is_keyframe:
                 sizes[times[-1]] = packet.size
-    report.measured["frames"] = len(times)
+    report.measured |= {"frames": len(times), "key_frames": len(times) - len(sizes)}
     if sorted(times) != list(range(timeline.frame_count)):
         report.add_finding(
             "WrongFrameCount",
@@ -329,28 +370,19 @@ def _picture(
     timeline: Timeline,
     output: Output,
     files: dict[str, Path],
-    stretches: list[tuple[float, float]],
-    pieces: Sequence[PieceInspection | None],
+    suspects: list[tuple[float, float]],
 ) -> None:
-    """Find black and still intervals.
+    """Find black and still intervals. `suspects` is where to look, in order of time.
 
-    `stretches` is where to look if the key frames are too far apart to tell.
+    Raises av.error.FFmpegError.
     """
     black: list[tuple[float, float]] = []
     still: list[tuple[float, float]] = []
-    try:
-        keys = _keys(path, pieces)
-        report.measured["key_frames"] = keys.count
-        close = keys.stretches(timeline.duration_s)
-        # A fault of one second contains the whole interval and may reach one second beyond it.
-        for start, end in _merged(stretches if close is None else close):
-            seen = stillness.monitor(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
-            black += seen.black
-            still += seen.still
-        report.measured["picture"] = pictures.measure(path, timeline, output)
-    except av.error.FFmpegError as broken:
-        report.add_finding("Undecodable", f"The file cannot be decoded to its end: {broken}")
-        return
+    # A fault of one second contains the whole interval and may reach one second beyond it.
+    for start, end in _merged(suspects):
+        seen = stillness.monitor(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
+        black += seen.black
+        still += seen.still
     report.measured |= {
         "black_s": round(sum(end - start for start, end in black), 3),
         "frozen_s": round(sum(end - start for start, end in still), 3),
@@ -372,7 +404,11 @@ def _check_joins(report: Inspection, path: Path, pieces: Sequence[PieceInspectio
 
     The pieces were inspected with their own stream headers, but a player has the first piece's only.
     """
-    joins = [piece.keys.first for piece in pieces[1:] if piece is not None and piece.keys.first is not None]
+    joins = [
+        (piece.samples.first[0], piece.opening)
+        for piece in pieces[1:]
+        if piece is not None and piece.samples.first is not None
+    ]
     with ffmpeg.open_media(path) as container:
         context = container.streams.video[0].codec_context
         context.thread_count = 1
@@ -417,15 +453,33 @@ def _around_join(container: InputContainer, at_s: float) -> Iterator["av.Packet[
             return
 
 
-def _keys(path: Path, pieces: Sequence[PieceInspection | None]) -> KeyFrames:
-    keys = KeyFrames()
+def _suspects(
+    path: Path,
+    timeline: Timeline,
+    output: Output,
+    sizes: dict[int, int],
+    still_bits: float | None,
+    pieces: Sequence[PieceInspection | None],
+) -> list[tuple[float, float]]:
+    """Return the intervals that may be still or black, in order of time. Raises av.error.FFmpegError."""
+    found = _samples(path, pieces).stretches(timeline.duration_s)
+    if found is not None:
+        return sorted(found + quiet_stretches(sizes, timeline, output, 0.0))
+    if still_bits is not None:
+        return quiet_stretches(sizes, timeline, output, still_bits)
+    return [(0.0, timeline.duration_s)]
+
+
+def _samples(path: Path, pieces: Sequence[PieceInspection | None]) -> Samples:
+    """Return the pictures of the pieces, or, without pieces, the key frames of the file."""
+    samples = Samples()
     for piece in pieces:
         assert piece is not None
-        keys.append(piece.keys)
+        samples.append(piece.samples)
     if not pieces:
         for at_s, picture in stillness.reduced_frames(path, keys_only=True):
-            keys.add(at_s, picture)
-    return keys
+            samples.add(at_s, picture)
+    return samples
 
 
 def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -433,7 +487,7 @@ def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
     merged: list[tuple[float, float]] = []
     for start, end in stretches:
         if merged and start - merged[-1][1] <= 2.0:
-            merged[-1] = (merged[-1][0], end)
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))
     return merged

@@ -1,9 +1,11 @@
 """Detect black and still pictures in a finished file or a source clip, on frames reduced to one eighth."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
@@ -97,16 +99,22 @@ def _extend(runs: list[tuple[float, float]], start: float, end: float) -> None:
 
 
 def reduced_frames(
-    path: Path, start_s: float = 0.0, end_s: float | None = None, keys_only: bool = False
+    path: Path,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    keys_only: bool = False,
+    apart_s: float = 0.0,
+    threads: int = 2,
 ) -> Iterator[tuple[float, Pixels]]:
     """Yield (time in seconds, reduced picture) of each frame in [start_s, end_s).
 
-    With `keys_only` decode key frames only. Raises av.error.FFmpegError if the stream is damaged.
+    With `keys_only` decode key frames only, and not those that follow within `apart_s`. Raises
+    av.error.FFmpegError if the stream is damaged.
     """
     with ffmpeg.open_media(path) as container:
         stream = container.streams.video[0]
         # Frame threads, because our pictures have one slice each.
-        stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 2
+        stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", threads
         # Skip the deblocking filter for key frames: the average hides it. Other frames would be wrong,
         # because they build on filtered ones.
         stream.codec_context.options = {"err_detect": "explode"} | (
@@ -116,17 +124,27 @@ def reduced_frames(
             container.seek(int(start_s * 1_000_000))
         # Filter packets here. If the decoder skipped them, it would still pass each to the next thread, and
         # all key frames to the same one.
-        packets = (
-            packet
-            for packet in container.demux(stream)
-            if packet.is_keyframe or packet.size == 0 or not keys_only
-        )
+        packets = container.demux(stream)
+        if keys_only:
+            packets = _keys(packets, apart_s)
         for frame in (frame for packet in packets for frame in packet.decode()):
             at_s = float(frame.time or 0.0)
             if end_s is not None and at_s >= end_s:
                 return
             if at_s >= start_s - 1e-6:
                 yield at_s, reduced(frame)
+
+
+def _keys(packets: Iterator["av.Packet[Any]"], apart_s: float) -> Iterator["av.Packet[Any]"]:
+    """Yield the key frames that are `apart_s` apart, and what ends the stream."""
+    next_s = -math.inf
+    for packet in packets:
+        at_s = float((packet.pts or 0) * packet.time_base) if packet.time_base else 0.0
+        if packet.size == 0:
+            yield packet
+        elif packet.is_keyframe and at_s >= next_s - 1e-3:
+            next_s = at_s + apart_s
+            yield packet
 
 
 def monitor(path: Path, start_s: float = 0.0, end_s: float | None = None) -> Monitor:

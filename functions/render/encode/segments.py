@@ -21,8 +21,10 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from render import memory
-from render.encode.encoders import Encoder, headers_of, open_stream, options
+from render.check import gate, stillness
+from render.encode.encoders import KEYS_APART_S, Encoder, headers_of, open_stream, options
 from render.errors import HostFailure
+from render.picture.colour import Pixels
 from render.picture.compose import Composer
 from render.picture.compositor import Compositor
 from render.picture.layout import filled
@@ -131,6 +133,8 @@ class Session:
         self._stream: VideoStream | None = None
         self._count = 0
         self._files: deque[_PieceFile] = deque()
+        # By the pieces' names, until the caller takes them for their inspection.
+        self.drawn: dict[str, list[tuple[float, Pixels]]] = {}
 
     def encode(
         self, segment: Segment, composer: Composer, target: Path, on_frames: Callable[[int], None]
@@ -138,12 +142,16 @@ class Session:
         """Draw and encode a piece. Yields the pieces whose files were finished meanwhile."""
         stream = self._open(segment)
         self._files.append(_PieceFile(segment, stream, target, self._count, self.fps))
+        drawn = self.drawn[segment.name] = []
         for number in range(segment.first, segment.last):
             picture = av.VideoFrame.from_dlpack(composer.draw(number).planes, format="nv12")
             # Counted from the session's start: an encoder expects times without gaps.
             picture.pts, picture.time_base = self._count, Fraction(1, self.fps)
             if number == segment.first:
                 picture.pict_type = PictureType.I
+            # At each planned key frame, and between them.
+            if (number - segment.first) % (KEYS_APART_S * self.fps) % int(gate.APART_S * self.fps) == 0:
+                drawn.append(((number - segment.first) / self.fps, stillness.reduced(picture)))
             self._count += 1
             yield from self._write(stream.encode(picture))
             on_frames(1)

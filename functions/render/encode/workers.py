@@ -50,34 +50,42 @@ def _worker(work: Work, segments: list[Segment], following: Any, results: Any) -
     cv2.setNumThreads(1)
     av.logging.set_level(av.logging.ERROR)
     try:
-        for segment in _encoded(work, segments, following, results):
+        for segment, drawn in _encoded(work, segments, following, results):
             work.destination.publish(local(work.folder, segment), segment.name)
-            results.put(("segment", (segment.name, inspected(work.folder, segment, work.timeline.fps))))
+            results.put(("segment", (segment.name, inspected(work, segment, drawn))))
         results.put(("end", None))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
         results.put(("failed", error_document(failure)))
 
 
-def _encoded(work: Work, segments: list[Segment], following: Any, results: Any) -> Iterator[Segment]:
-    """Encode the pieces that this worker takes; yield each when its file is finished."""
+def _encoded(
+    work: Work, segments: list[Segment], following: Any, results: Any
+) -> Iterator[tuple[Segment, gate.Drawn]]:
+    """Encode the pieces that this worker takes; yield each, and what was drawn, when its file is finished."""
     composer: Composer | None = None
     session: Session | None = None
     for segment in _next_segments(segments, following):
         encoder = work.encoders[segment.output.name]
         if composer is None or session is None or composer.output != segment.output:
             if session is not None:
-                yield from session.finish()
+                yield from _with_drawn(session, session.finish())
             on_device = work.compositor.on_device
             composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu, on_device)
             session = Session(encoder, segment.output, work.timeline.fps)
         counter = _FrameCounter(results)
-        for finished in session.encode(segment, composer, local(work.folder, segment), counter):
+        encoding = session.encode(segment, composer, local(work.folder, segment), counter)
+        for finished in _with_drawn(session, encoding):
             # The parent stops counting when the last piece is stored.
             counter.flush()
             yield finished
         counter.flush()
     if session is not None:
-        yield from session.finish()
+        yield from _with_drawn(session, session.finish())
+
+
+def _with_drawn(session: Session, finished: Iterator[Segment]) -> Iterator[tuple[Segment, gate.Drawn]]:
+    for segment in finished:
+        yield segment, session.drawn.pop(segment.name)
 
 
 def _next_segments(segments: list[Segment], following: Any) -> Iterator[Segment]:
@@ -112,9 +120,15 @@ class _FrameCounter:
         self.count, self.sent_at = 0, time.monotonic()
 
 
-def inspected(folder: Path, segment: Segment, fps: int) -> gate.PieceInspection | None:
-    """Inspect an encoded piece (see `gate.inspect_piece`)."""
-    return gate.inspect_piece(local(folder, segment), segment.first / fps)
+def inspected(work: Work, segment: Segment, drawn: gate.Drawn = ()) -> gate.PieceInspection | None:
+    """Inspect an encoded piece (see `gate.inspect_piece`).
+
+    Of a piece of an earlier run it is not known what was drawn: all its frames are decoded, unless the bytes
+    of the encoder's frames tell where a picture stands still.
+    """
+    keys_only = work.encoders[segment.output.name].still_bits is not None
+    path, start_s = local(work.folder, segment), segment.first / work.timeline.fps
+    return gate.inspect_piece(path, work.timeline, segment.output, start_s, drawn, keys_only)
 
 
 def error_document(failure: BaseException) -> dict[str, Any]:
@@ -172,10 +186,7 @@ class Pool:
         """
         resumed = [segment for segment in self.segments if segment.name not in self.open]
         try:
-            seen = {
-                segment.name: inspected(self.work.folder, segment, self.work.timeline.fps)
-                for segment in resumed
-            }
+            seen = {segment.name: inspected(self.work, segment) for segment in resumed}
             while self.open:
                 self._take(on_frames, seen)
         finally:

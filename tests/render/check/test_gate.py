@@ -6,7 +6,7 @@ import av
 import pytest
 
 from render.check import gate, stillness
-from render.encode import encoders, segments, workers
+from render.encode import encoders, segments
 from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline
@@ -379,7 +379,7 @@ def joined(tmp_path, plan):
     ]
     segments.join(pieces, tmp_path, tmp_path / "track.m4a", 30, tmp_path / "film.mp4")
     track = soundtrack.Track(tmp_path / "track.m4a", loudness.measure(tmp_path / "track.m4a"))
-    return parsed, tmp_path, track, [workers.inspected(tmp_path, piece, 30) for piece in pieces]
+    return parsed, tmp_path, track, [inspected(tmp_path, piece, parsed) for piece in pieces]
 
 
 @pytest.fixture
@@ -394,6 +394,10 @@ def recoded(joined):
         segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4")
         for index in range(2)
     ]
+
+
+def inspected(folder, piece, parsed, drawn=()):
+    return gate.inspect_piece(folder / piece.name, parsed, piece.output, piece.first / 30, drawn)
 
 
 def looked_at(joined, seen, monkeypatch):
@@ -422,6 +426,60 @@ def test_key_frames_of_inspected_pieces_are_not_decoded_again(joined, monkeypatc
     assert pieced.measured == whole.measured
 
 
+def drawn(folder, piece):
+    """Return pictures of a piece half a second apart, as the worker takes them while it draws."""
+    return list(stillness.reduced_frames(folder / piece.name))[::15]
+
+
+def pieces_of(parsed):
+    output = parsed.outputs[0]
+    return [segments.Segment(output, at, 90 * at, 90 * at + 90, False, f"{at}.mp4") for at in range(2)]
+
+
+def test_what_was_drawn_tells_where_to_look(joined, monkeypatch):
+    parsed, folder, _, _ = joined
+    seen = [inspected(folder, piece, parsed, drawn(folder, piece)) for piece in pieces_of(parsed)]
+    found, decoded = looked_at(joined, seen, monkeypatch)
+    assert decoded == 0
+    assert {finding["name"] for finding in found.findings} == {"BlackPicture", "FrozenPicture"}
+
+
+def test_a_piece_that_does_not_show_what_was_drawn_is_not_accepted(joined):
+    parsed, folder, _, _ = joined
+    first, second = pieces_of(parsed)
+    shifted = [
+        (at_s, picture)
+        for (at_s, _), (_, picture) in zip(drawn(folder, first), drawn(folder, second)[::-1], strict=True)
+    ]
+    assert inspected(folder, first, parsed, shifted) is None
+
+
+def test_a_picture_that_the_encoder_repeats_is_found_although_other_pictures_were_drawn(joined, monkeypatch):
+    """Between two key frames, which are compared with what was drawn, only the bytes tell."""
+    parsed, folder, track, _ = joined
+    # So coarse that x264 skips the blocks of a still picture instead of refining them.
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "45", "-x264-params", "keyint=60:scenecut=0")
+    scale = ("-video_track_timescale", "15360")
+    stops = f"testsrc2=s={SIZE}:r=30,loop=loop=36:size=1:start=15"
+    pieces = pieces_of(parsed)
+    samples.ffmpeg("-f", "lavfi", "-i", stops, "-t", "3", *coding, *BT709, *scale, folder / "0.mp4")
+    samples.ffmpeg(
+        "-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=30", "-t", "3", *coding, *BT709, *scale, folder / "1.mp4"
+    )
+    segments.join(pieces, folder, folder / "track.m4a", 30, folder / "film.mp4")
+    moving = drawn(folder, pieces[1])
+    stopped = {round(at_s * 30): picture for at_s, picture in stillness.reduced_frames(folder / "0.mp4")}
+    claimed = [
+        (at_s, stopped[round(at_s * 30)] if at_s in (0.0, 2.0) else picture) for at_s, picture in moving
+    ]
+    seen = [inspected(folder, pieces[0], parsed, claimed), inspected(folder, pieces[1], parsed, moving)]
+    assert None not in seen
+
+    found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, None, seen)
+
+    assert "FrozenPicture" in {finding["name"] for finding in found.findings}
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -447,7 +505,7 @@ def test_every_join_is_decoded(joined, recoded):
     """All packets are those of the inspected pieces, but a player has the first piece's headers for both."""
     parsed, folder, track, _ = joined
     segments._joined(recoded, folder, folder / "track.m4a", 30, folder / "film.mp4")
-    seen = [workers.inspected(folder, piece, 30) for piece in recoded]
+    seen = [inspected(folder, piece, parsed) for piece in recoded]
     assert None not in seen
     found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, None, seen)
     assert "Undecodable" in {finding["name"] for finding in found.findings}
@@ -463,13 +521,13 @@ def test_a_piece_of_another_encoder_is_drawn_again(joined, recoded):
 
 
 def test_a_piece_that_cannot_be_decoded_is_not_inspected(joined):
-    _, folder, _, _ = joined
+    parsed, folder, _, _ = joined
     broken = folder / "0.mp4"
     content = bytearray(broken.read_bytes())
     middle = content.index(b"mdat") + 2000
     content[middle : middle + 20_000] = bytes(20_000)
     broken.write_bytes(content)
-    assert gate.inspect_piece(broken, 0.0) is None
+    assert gate.inspect_piece(broken, parsed, parsed.outputs[0], 0.0) is None
 
 
 def test_incomplete_pieces_are_the_hosts_fault(joined):

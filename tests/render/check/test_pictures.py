@@ -47,7 +47,7 @@ def measured(plan, folder, *visuals, **fields):
     composer = Composer(parsed, parsed.outputs[0], files)
     target = folder / "film.mp4"
     list(session.encode(piece, composer, target, lambda _: None))
-    return pictures.measure(target, parsed, parsed.outputs[0])
+    return pictures.measure(pictures.look(target, parsed, parsed.outputs[0]), parsed)
 
 
 def image(number, motion="zoom_in", amount=0.2):
