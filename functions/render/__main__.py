@@ -20,7 +20,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m render",
         description="Render a timeline to video. Exit codes: 0 finished, 2 wrong arguments, "
-        "3 the input is at fault, 4 the host is at fault (retry).",
+        "3 the input is at fault, 4 the host is at fault (retry), 5 no GPU, 6 choose other clips.",
     )
     parser.add_argument("timeline", nargs="?", help="file or s3://bucket/key of a timeline.json")
     parser.add_argument(

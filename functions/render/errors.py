@@ -3,8 +3,8 @@ retry.
 
 Exit codes: 0 finished; 2 wrong arguments; 3 the timeline, an asset or the finished file is at fault (a retry
 gives the same result); 4 the host is at fault (a retry may succeed); 5 the GPU's encoder does not work
-(continue on a CPU). A killed process ends with the signal's code (137 for SIGKILL), which is the host's fault
-too.
+(continue on a CPU); 6 clips have faults and others can take their places (choose others). A killed process
+ends with the signal's code (137 for SIGKILL), which is the host's fault too.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ EXIT_USAGE = 2
 EXIT_INPUT = 3
 EXIT_HOST = 4
 EXIT_GPU = 5
+EXIT_CLIPS = 6
 
 
 class RenderError(Exception):
@@ -62,6 +63,15 @@ class FontMissing(RenderError):
 
 class QualityRejected(RenderError):
     """The finished file did not pass the inspection; `findings` lists the faults."""
+
+
+class ClipsRejected(RenderError):
+    """Clips have faults, and the timeline says that others can take their places; nothing was drawn.
+
+    `findings` lists them as {shot, asset, reason, drawable}.
+    """
+
+    exit_code = EXIT_CLIPS
 
 
 class HostFailure(RenderError):

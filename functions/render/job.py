@@ -21,7 +21,14 @@ from render import errors, ffmpeg, isolation, memory, storage
 from render.check import gate
 from render.encode import encoders, segments
 from render.encode.workers import Pool, Work, error_document, worker_count
-from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
+from render.errors import (
+    AssetMissing,
+    ClipsRejected,
+    HostFailure,
+    QualityRejected,
+    RenderError,
+    TimelineInvalid,
+)
 from render.picture import compositor, takes, thumbnail
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
@@ -113,6 +120,7 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
     progress("read", 1, 1)
     with clock.phase("clips"):
         plan, faults = _with_takes(plan, files)
+        _require_clips(plan, faults)
     # Sound and thumbnails need no encoder, so they start before encoders are probed.
     side = SideProcess(plan, files, folder)
     try:
@@ -158,6 +166,17 @@ def _with_takes(plan: Timeline, files: dict[str, Path]) -> tuple[Timeline, list[
         print(f"The clips could not be looked at: {failure}", file=sys.stderr, flush=True)
         return plan, []
     return found
+
+
+def _require_clips(plan: Timeline, faults: list[takes.Fault]) -> None:
+    """Raise ClipsRejected if a clip has a fault and another one can take its place."""
+    replaceable = {shot.id for shot in plan.shots if shot.visual.replaceable}
+    found = [fault for fault in faults if fault.shot in replaceable]
+    if found:
+        raise ClipsRejected(
+            f"Other clips are needed for {len(found)} shots. The first: {found[0].reason}",
+            findings=[asdict(fault) for fault in found],
+        )
 
 
 def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:

@@ -30,9 +30,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     s3.put_json(files.repairs_key(job.folder), found)
     planned = timeline.plan(job, written, recordings, pictures)
     timeline.require_motion(job, planned)
-    # The machine names the newest version that its renderer reads; before version 2 it named none.
-    is_old = event.get("timeline_version", 1) < 2
-    s3.put_json(files.timeline_key(job.folder), timeline.as_version_1(planned) if is_old else planned)
+    # The machine names the newest version that its renderer reads; before version 2 it named none. With 3 it
+    # can take other clips for those that the renderer rejects.
+    version = event.get("timeline_version", 1)
+    if version < 3:
+        planned = timeline.without_replacing(planned)
+    s3.put_json(files.timeline_key(job.folder), timeline.as_version_1(planned) if version < 2 else planned)
     return {
         "timeline": s3.uri(files.timeline_key(job.folder)),
         "destination": s3.uri(files.render_folder(job.folder)),

@@ -1,4 +1,7 @@
-"""Step ChooseVisual: one scene -> the picture of each shot: the user's asset, else stock, else generated."""
+"""Step ChooseVisual: one scene -> the picture of each shot: the user's asset, else stock, else generated.
+
+Step ReplaceClips: the clips that the renderer rejected -> the next candidates in their places.
+"""
 
 from typing import Any
 
@@ -9,7 +12,7 @@ from showrunner.production.own import Placed
 from showrunner.production.script import Script
 from showrunner.production.visuals import Shot
 from showrunner.telemetry import entrypoint
-from showrunner.videos import replacements
+from showrunner.videos import rejections, replacements
 from showrunner.videos.choices import Chooser
 
 
@@ -47,6 +50,9 @@ def _chosen(chooser: Chooser, placed: Placed, scene: int, found: list[Shot]) -> 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    if event.get("step") == "replace":
+        seconds = (event["stopped_at"] - event["started_at"]) / 1000
+        return {"replaced": rejections.replace(job, event["platform"], event["started_at"], seconds)}
     scene, found = event["scene"], _shots(job)
     placed = own.place([asset for asset in job.assets if asset.kind in ("image", "clip")], found)
     chooser = Chooser(job, found, scene)

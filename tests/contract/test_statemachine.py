@@ -12,7 +12,7 @@ from cfnlint.api import lint_all
 from jsonata import Jsonata
 
 from functions.prepare import app as prepare
-from render.errors import EXIT_GPU, EXIT_HOST
+from render.errors import EXIT_CLIPS, EXIT_GPU, EXIT_HOST
 from showrunner import errors
 from tests.contract import code, template
 from tests.contract.code import ROOT
@@ -484,25 +484,31 @@ def test_the_ids_of_a_late_job_are_read_from_every_answer(machine, path):
         ("gpu", 3, "FailProduction"),
         ("gpu", 55, "FailProduction"),
         ("gpu", None, "FailProduction"),
+        ("gpu", EXIT_CLIPS, "ReplaceClips"),
+        ("cpu", EXIT_CLIPS, "ReplaceClips"),
+        ("cpu", 66, "FailProduction"),
     ],
 )
-def test_a_gpu_that_does_not_encode_is_replaced_by_the_cpu_queue(
-    machine, path, platform, exit_code, expected
-):
+def test_a_failed_render_goes_on_by_its_exit_code(machine, path, platform, exit_code, expected):
     if path.name != "production.asl.json":
         return
     states = machine["States"]
     (catch,) = [each for each in states["RenderVideo"]["Catch"] if each["ErrorEquals"] == ["States.ALL"]]
     choice = states[catch["Next"]]
-    (option,) = choice["Choices"]
     ended = {
         "Container": {} if exit_code is None else {"ExitCode": exit_code, "LogStreamName": "x"},
         "Status": "FAILED",
     }
     for cause in (json.dumps(ended), json.dumps(ended, separators=(",", ":")), ""):
-        condition = option["Condition"][2:-2].replace("$job", "job").replace("$failure", "failure")
-        taken = Jsonata(condition).evaluate({"job": {"platform": platform}, "failure": {"cause": cause}})
-        assert (option["Next"] if taken else choice["Default"]) == (expected if cause else "FailProduction")
+        known = {"job": {"platform": platform}, "failure": {"cause": cause}}
+        taken = [
+            option["Next"]
+            for option in choice["Choices"]
+            if Jsonata(
+                option["Condition"][2:-2].replace("$job", "job").replace("$failure", "failure")
+            ).evaluate(known)
+        ]
+        assert [*taken, choice["Default"]][0] == (expected if cause else "FailProduction")
 
 
 def test_the_queue_and_the_alarm_know_the_renders_exit_codes():
@@ -514,7 +520,9 @@ def test_the_queue_and_the_alarm_know_the_renders_exit_codes():
 
     assert rule["container"] == {"exitCode": [EXIT_GPU]}
     assert str(EXIT_HOST) in {each.get("OnExitCode") for each in retried if each["Action"] == "RETRY"}
-    assert str(EXIT_GPU) not in {each.get("OnExitCode") for each in retried}
+    assert {str(EXIT_GPU), str(EXIT_CLIPS)}.isdisjoint(each.get("OnExitCode") for each in retried)
+    failed = application["Resources"]["RenderJobFailed"]["Properties"]["EventPattern"]["detail"]
+    assert failed["container"] == {"exitCode": [{"exists": False}, {"anything-but": [EXIT_CLIPS]}]}
 
 
 def test_every_expression_parses(machine):
@@ -545,6 +553,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
 PASSED = {
     *("step", "scene", "video_id", "organisation_id", "attempt", "folder", "request_id"),
     *("amount_usd", "platform"),
+    *("started_at", "stopped_at"),  # of a render job that ended, in milliseconds
     "key",  # of an archived answer in S3
     "disconnected",  # ids of an artist's account, a time, and a sentence of at most 400 characters
     *("name", "kind", "error", "rotation_id", "outcome"),  # of a rotation: which secret, never its value

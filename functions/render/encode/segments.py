@@ -75,7 +75,7 @@ def plan(
         files = sorted({asset.uri for asset in drawn if asset})
         identity = [
             common,
-            [(number, asdict(visual)) for number, visual in shown],
+            [(number, asdict(replace(visual, replaceable=False))) for number, visual in shown],
             _filled_behind(timeline, pages, first / timeline.fps, last / timeline.fps),
             [(uri, assets.get(uri)) for uri in files],
         ]

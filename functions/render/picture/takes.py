@@ -65,15 +65,17 @@ SHAKY = "The clip is shaky."
 BORDERED = "The clip has black borders."
 STILL = "Nothing moves in the clip."
 CUT = "The clip has no part without a cut that is long enough."
+BROKEN = "The clip cannot be decoded."
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A reason to take another clip for a shot."""
+    """A reason to take another clip for a shot. `drawable`: this one can be shown, if there is no other."""
 
     shot: str
     asset: str
     reason: str
+    drawable: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class _Part:
 def choose_all(timeline: Timeline, files: dict[str, Path], threads: int) -> tuple[Timeline, list[Fault]]:
     """Return the timeline with the chosen part and framing of each clip, and what is wrong with clips.
 
-    A clip that can't be looked at stays as planned: whoever draws it reports what is wrong with it.
+    A clip that can't be decoded stays as planned: if it is drawn, whoever draws it says why.
     """
     pairs = list(zip(timeline.shots, spans(timeline), strict=True))
     with ThreadPoolExecutor(threads) as pool:
@@ -133,7 +135,7 @@ def choose_all(timeline: Timeline, files: dict[str, Path], threads: int) -> tupl
         for scene in timeline.scenes
     )
     return replace(timeline, scenes=scenes), [
-        Fault(shot.id, shot.visual.asset.uri, reason)
+        Fault(shot.id, shot.visual.asset.uri, reason, reason != BROKEN)
         for (shot, _), (_, reasons) in zip(pairs, chosen, strict=True)
         for reason in reasons
         if shot.visual.asset
@@ -150,7 +152,7 @@ def _choose_or_keep(
     try:
         return choose(files[visual.asset.uri], visual, needed_s, timeline.outputs)
     except (av.error.FFmpegError, cv2.error, ValueError, OSError):
-        return visual, []
+        return visual, [BROKEN]
 
 
 def choose(

@@ -127,6 +127,8 @@ class Take:
 
 @dataclass(frozen=True)
 class Visual:
+    """The picture of a shot. `replaceable`: another clip can take its place if this one has a fault."""
+
     kind: str
     asset: Asset | None = None
     fit: str = "smart"
@@ -136,6 +138,7 @@ class Visual:
     motion: str = "zoom_in"
     amount: float = 0.12
     take: Take | None = None
+    replaceable: bool = False
 
 
 @dataclass(frozen=True)
@@ -371,6 +374,7 @@ def _visual(raw: dict[str, Any]) -> Visual:
         generated=_generated(raw["generated"]) if raw["kind"] == "generated" else None,
         motion=motion.get("kind", "zoom_in"),
         amount=float(motion.get("amount", 0.12)),
+        replaceable=raw.get("replaceable", False),
     )
 
 

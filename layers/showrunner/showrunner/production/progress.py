@@ -31,6 +31,7 @@ STEP_OF_STATE = {
     "PlanTimeline": "timeline",
     "RecordTimeline": "timeline",
     "RenderVideo": "render",
+    "ReplaceClips": "visuals",
     "FindGpuJob": "render",
     "EndGpuJob": "render",
     "Finish": "finish",

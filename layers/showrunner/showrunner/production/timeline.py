@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from showrunner.errors import PromiseNotKept
-from showrunner.production import captions, moods
+from showrunner.production import captions, moods, visuals
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
 from showrunner.production.segmentation import sentence_ends
@@ -68,6 +68,9 @@ class Picture(BaseModel):
     generated: dict[str, Any] | None = None
     # Length of a clip, where the library told it.
     seconds: float | None = None
+    # The stock library that it is from, and how many clips of it the renderer has rejected for this shot.
+    library: str | None = None
+    rejected: int = 0
     source: str
     author: str | None = None
     licence: str
@@ -113,6 +116,26 @@ def require_motion(job: Job, timeline: dict[str, Any]) -> None:
             "and don't count. Check the key pexels/api_key and its quota and retry the video, or remake it "
             "in the visual style mixed or typographic (POST …/remake)."
         )
+
+
+def without_replacing(timeline: dict[str, Any]) -> dict[str, Any]:
+    """Return the timeline for a renderer that cannot ask for other clips."""
+    scenes = [
+        {
+            **scene,
+            "shots": [
+                {
+                    **shot,
+                    "visual": {
+                        name: value for name, value in shot["visual"].items() if name != "replaceable"
+                    },
+                }
+                for shot in scene["shots"]
+            ],
+        }
+        for scene in timeline["scenes"]
+    ]
+    return {**timeline, "scenes": scenes}
 
 
 def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:
@@ -227,7 +250,7 @@ type _Timed = tuple[float, float, Picture]
 
 
 def _names(scene: int, shots: list[_Timed]) -> list[str]:
-    """Return the ids of a scene's shots, by which `place_of` finds what was planned."""
+    """Return the ids of a scene's shots, by which `visuals.place_of` finds what was planned."""
     counts: Counter[int] = Counter()
     found = []
     for _, _, picture in shots:
@@ -235,15 +258,6 @@ def _names(scene: int, shots: list[_Timed]) -> list[str]:
         counts[picture.place] += 1
         found.append(f"{scene}-{picture.place}" + (f".{part}" if part else ""))
     return found
-
-
-def place_of(shot_id: str) -> int:
-    """Return the number that the shot with this id had when its scene's shots were planned.
-
-    Of planned shots some are joined and some divided when the recording is there. Before there were shots, a
-    scene was one and had no such id: 0.
-    """
-    return int(shot_id.partition("-")[2].partition(".")[0] or 0)
 
 
 def _timed(chosen: list[Picture], words: list[dict[str, Any]], start: float, end: float) -> list[_Timed]:
@@ -356,6 +370,8 @@ def _visual(picture: Picture, heading: str | None, turn: int, seconds: float) ->
     if spare > 0:
         # The first moments of a clip are often a fade or a shaking camera.
         visual["trim"] = {"start_s": round(min(_CLIP_OPENING_SECONDS, spare / 2), 3)}
+    if picture.kind == "clip" and picture.library and picture.rejected < visuals.MOST_REJECTED:
+        visual["replaceable"] = True
     return {
         **visual,
         "asset": {

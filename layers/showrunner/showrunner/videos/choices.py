@@ -12,7 +12,7 @@ from showrunner.videos.footage import Footage
 from showrunner.videos.generated_images import GeneratedImages
 
 # What a picture of the visuals step has when a search or an owner chose it: the digest of what was asked.
-_ASKED = "asked"
+ASKED = "asked"
 # A work whose texts have so little to do with the shot is shown only if no image can be drawn for it.
 _LEAST_RELEVANCE = 0.15
 
@@ -48,7 +48,7 @@ class Chooser:
             picture = self._footage.find(
                 shot.model_copy(update={"queries": [wish.query or ""]}), wish.refused
             )
-        return {_ASKED: self._asked(scene, shot), **picture} if picture else None
+        return {ASKED: self._asked(scene, shot), **picture} if picture else None
 
     def prepare(self, taken: Placed) -> None:
         """Search for all shots of the video that nothing is known of yet. `taken` show the owner's assets."""
@@ -71,7 +71,7 @@ class Chooser:
         # A shot that turns on a figure, a list or a quotation says more typeset than over somebody's footage.
         picture = None if shot.is_card else self._filmed(shot, wish.refused if wish else [])
         if picture:
-            return {_ASKED: self._asked(scene, shot), **picture}
+            return {ASKED: self._asked(scene, shot), **picture}
         return visuals.generated(shot.visual, f"{self._job.seed}-{scene}-{number}")
 
     def _filmed(self, shot: Shot, refused: list[str]) -> dict[str, Any] | None:
@@ -100,7 +100,7 @@ class Chooser:
         return {
             number: {name: value for name, value in picture.items() if name != "words"}
             for number, (picture, shot) in enumerate(zip(known, found, strict=False))
-            if picture.get(_ASKED) == self._asked(scene, shot) and s3.size(s3.key(picture["uri"])) is not None
+            if picture.get(ASKED) == self._asked(scene, shot) and s3.size(s3.key(picture["uri"])) is not None
         }
 
     def _shown(self, shots: list[list[Shot]], scene: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from showrunner.access import limits
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound, ScriptRejected
-from showrunner.production import files, planning, timeline, visuals
+from showrunner.production import files, planning, visuals
 from showrunner.production.script import FRAME_CHARACTERS, Script
 from showrunner.production.visuals import Shot
 from showrunner.store.ledger import billing
@@ -137,7 +137,7 @@ def _planned_shot(
         raise Conflict("An earlier release made this video, whose shots can't be replaced: remake it first.")
     shown = [each["shots"] for each in planned["scenes"]]
     at = _number(scene, len(shown), "scene")
-    place = timeline.place_of(shown[at][_number(shot, len(shown[at]), "shot")]["id"])
+    place = visuals.place_of(shown[at][_number(shot, len(shown[at]), "shot")]["id"])
     known = Shot.model_validate(document["shots"][at][place])
     picture = visuals.pictures_of(s3.get_json(files.visual_key(folder, at)))[place]
     wish = replacements.find(replacements.list_(folder), at, known.text)

@@ -6,7 +6,7 @@ from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, ScriptRejected
-from showrunner.production import cards, estimate, files, planning, ranking, timeline, visuals
+from showrunner.production import cards, estimate, files, planning, ranking, visuals
 from showrunner.production.job import Job
 from showrunner.production.ranking import Candidate
 from showrunner.production.script import Scene, Script
@@ -72,7 +72,7 @@ def list_sources(request: Request, video_id: str) -> SourceList:
     return SourceList(
         video_id=state["id"],
         sources=[
-            _source(scene, number, shot["visual"], pictures[scene][timeline.place_of(shot.get("id", ""))])
+            _source(scene, number, shot["visual"], pictures[scene][visuals.place_of(shot.get("id", ""))])
             for scene, each in enumerate(planned["scenes"])
             for number, shot in enumerate(each.get("shots", [each]))
         ],
