@@ -12,11 +12,12 @@ from local.platforms import catalogue
 
 
 def draw(asked: ImageRequest) -> bytes:
-    """Return a JPEG file of the kind of picture whose words the prompt has most of.
+    """Return a JPEG file of the kind of picture whose words the prompt's first two lines have most of.
 
-    The same request gives the same file. Raises subprocess.CalledProcessError.
+    They say what is to be seen; the others are the same for all images of a video. The same request gives
+    the same file. Raises subprocess.CalledProcessError.
     """
-    kind = catalogue.nearest_kind(asked.prompt)
+    kind = catalogue.nearest_kind(" ".join(asked.prompt.splitlines()[:2]))
     seed = int(hashlib.sha256(asked.prompt.encode()).hexdigest()[:6], 16)
     python = os.environ.get("FOOTAGE_PYTHON") or sys.executable
     with tempfile.TemporaryDirectory() as folder:

@@ -334,6 +334,16 @@ def test_shots_are_described_by_the_words_that_they_show() -> None:
     assert found[1]["avoid"] == []
 
 
+def test_a_spanish_source_is_searched_with_english_words() -> None:
+    sentences = ["La luna tira del agua del mar.", "En 1872 construyó una máquina con ruedas y poleas."]
+    card = visuals.of(sentences, weights(sentences), "El reloj de las mareas", 0, Counter())
+
+    found = shots.of(sentences, card, "El reloj de las mareas", " ".join(sentences))
+
+    assert found[0]["searches"] == ["moon water", "moon", "water"]
+    assert found[-1]["searches"] == ["machine wheel", "machine", "wheel"]
+
+
 def test_noun_phrases_are_no_chopped_sentences() -> None:
     assert noun_phrases("A repair ship drags a small grapnel along the muddy bottom.")[:2] == [
         "repair ship",

@@ -209,3 +209,19 @@ def test_costs_add_up_to_the_last_digit_and_usage_counts_the_same_rows(client, t
     assert total == sum(map(Decimal, sheet["breakdown"].values()))
     usage = ledger.get_month(tx, client.organisation_id)
     assert (Decimal(usage["used"]), Decimal(usage["reserved"])) == (total, Decimal("0.25"))
+
+
+@pytest.mark.parametrize(
+    ("later", "granted"), [("0.00", "0.3000"), ("0.50", "0.3000"), ("0.75", "0.1500"), ("0.95", "0.0000")]
+)
+def test_what_a_video_can_do_without_is_reserved_only_beside_what_it_needs(
+    tx, organisation_id, later, granted
+):
+    channel = add_channel(tx, organisation_id, '{"video": "1.00"}')
+    video = add_video(tx, organisation_id, channel)
+    wanted = {"extra": Decimal("0.3000"), "later": Decimal(later)}
+
+    found = budgets.reserve(tx, organisation_id, channel, video, "voice", Decimal("0.1000"), **wanted)
+
+    assert found == Decimal(granted)
+    assert totals(tx, organisation_id)[1] == Decimal("0.1000") + found
