@@ -466,17 +466,17 @@ def write_from_a_topic(client: openai.OpenAI) -> Any:
 
 
 @pytest.fixture(scope="module")
-def written(client: openai.OpenAI) -> Any:
+def from_a_topic(client: openai.OpenAI) -> Any:
     return write_from_a_topic(client)
 
 
-def test_the_same_request_gives_the_same_answer(client: openai.OpenAI, written: Any) -> None:
-    assert write_from_a_topic(client).output_text == written.output_text
+def test_the_same_request_gives_the_same_answer(client: openai.OpenAI, from_a_topic: Any) -> None:
+    assert write_from_a_topic(client).output_text == from_a_topic.output_text
 
 
-def test_a_topic_alone_is_written_by_the_model(written: Any) -> None:
-    script = written.output_parsed
-    assert written.model == "smollm2-135m-generate"
+def test_a_topic_alone_is_written_by_the_model(from_a_topic: Any) -> None:
+    script = from_a_topic.output_parsed
+    assert from_a_topic.model == "smollm2-135m-generate"
     assert abs(sum(count_words(passage) for passage in script.passages) - 45) <= 5
     narration = " ".join(scene.narration for scene in script.scenes)
     assert not set("{}[]<>*#") & set(narration)
