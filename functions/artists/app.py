@@ -13,6 +13,11 @@ app.include(
     "/api/v1/artists/{artist_id}/accounts/{platform}/connect",
     "/api/v1/artists/{artist_id}/accounts/{platform}/callback",
 )
-app.include(figures.routes, "/api/v1/artists/{artist_id}/metrics", "/api/v1/artists/{artist_id}/refresh")
+app.include(
+    figures.routes,
+    "/api/v1/artists/{artist_id}/metrics",
+    "/api/v1/artists/{artist_id}/items",
+    "/api/v1/artists/{artist_id}/refresh",
+)
 
 handler = application.handler(app)

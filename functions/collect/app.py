@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from showrunner.metrics import collection
+from showrunner.metrics import collection, item_collection
 from showrunner.metrics.collection import Artist
 from showrunner.telemetry import entrypoint
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    # Videos and other items have runs of their own, so that their many batches hold up no account's figures.
+    if event.get("part") == "items":
+        return item_collection.plan(event["run"], event["platform"])
     artist = Artist(event["organisation_id"], event["artist_id"]) if "artist_id" in event else None
     # Executions that began in the release before name no platform.
     return collection.plan(event["run"], event.get("platform", "youtube"), artist)

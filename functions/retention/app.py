@@ -24,7 +24,7 @@ from showrunner.store.access import api_keys
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
-from showrunner.store.metrics import accounts, points
+from showrunner.store.metrics import accounts, items, points
 from showrunner.store.rights import content_owners, removal
 from showrunner.telemetry import entrypoint, logger, metrics
 from showrunner.videos import orphans
@@ -163,6 +163,8 @@ def _parts(until: float) -> dict[str, Callable[[], int]]:
         **removals,
         "points": partial(_remove_all, points.remove_expired, until),
         "responses": partial(_remove_all, points.remove_responses, until),
+        "item points": partial(_remove_all, items.remove_expired_points, until),
+        "items": partial(_remove_all, items.remove_expired, until),
         "videos": partial(_purge, until, retention.list_removed_videos, _video_keys, retention.remove_video),
         "assets": partial(_purge, until, retention.list_unused_assets, _asset_keys, retention.remove_asset),
         "organisations": partial(_purge_organisations, until),

@@ -1,4 +1,4 @@
-"""Metrics machine, step FetchYoutube -> YouTube's raw answer about channels is archived. No database."""
+"""Metrics machine, step FetchYoutube -> YouTube's answer about channels or videos is archived. No database."""
 
 from typing import Any
 
@@ -9,4 +9,6 @@ from showrunner.telemetry import entrypoint
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return fetching.fetch_youtube(Batch(event["platform"], event["accounts"], event["key"]))
+    # Batches of the release before have no reading.
+    reading = event.get("reading", "")
+    return fetching.fetch_youtube(Batch(event["platform"], event["accounts"], event["key"], reading=reading))

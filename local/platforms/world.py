@@ -67,7 +67,12 @@ class World:
     owned: dict[str, list[str]] = field(default_factory=dict)
     failing: dict[str, int] = field(default_factory=dict)
     seeded: bool = False
+    # Playlist id -> {channel_id, title, published_at, videos}, where videos is their number.
+    channel_playlists: dict[str, dict[str, Any]] = field(default_factory=dict)
     spent: int = 0
+    # Calls of the methods that have buckets of their own, and calls of any that were over their quota.
+    spent_apart: Counter[str] = field(default_factory=Counter)
+    refused_for_quota: int = 0
     quota: int = UNITS_A_DAY
     calls: Counter[str] = field(default_factory=Counter)
     # (topic, callback) -> secret
@@ -93,7 +98,7 @@ class World:
 
     def learn(self, known: dict[str, Any]) -> None:
         """Apply the body of POST /_state: the fields of World by name, and those of `_learn_library`."""
-        for name in ("channels", "videos", "owned", "failing"):
+        for name in ("channels", "videos", "owned", "failing", "channel_playlists"):
             getattr(self, name).update(known.get(name, {}))
         self.seeded = known.get("seeded", self.seeded)
         self._learn_library(known)

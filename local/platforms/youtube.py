@@ -9,13 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from local.outcomes import Outcome
-from local.platforms import discovery, youtube_statistics
+from local.platforms import discovery, limits, youtube_statistics, youtube_videos
 from local.platforms.http import Reply, Request
 from local.platforms.world import World
 
 API = "youtube.v3"
 PREFIX = "/youtube/v3/"
 MOST_IDS = 50
+# Methods whose calls have buckets of their own, by id: one unit a call.
+BUCKETS = {"youtube.search.list": "search", "youtube.videos.batchGetStats": "video_statistics"}
+LIMITS = limits.of("youtube")
+QUOTAS = {"search": LIMITS["searches_a_day"], "video_statistics": LIMITS["video_statistics_a_day"]}
 Json = dict[str, Any]
 
 
@@ -55,11 +59,17 @@ def answer(world: World, request: Request) -> Reply:
     called = discovery.method(API, request.method, request.path)
     if called is None:
         return Reply(404, b"<!doctype html><title>Error 404 (Not Found)</title>", "text/html; charset=UTF-8")
-    world.spent += 1
+    bucket = BUCKETS.get(called["id"])
+    if bucket is None:
+        world.spent += 1
+    else:
+        world.spent_apart[bucket] += 1
     try:
         raise_outcome(world.outcomes.take())
         caller = _caller(world, request)
-        if world.spent > world.quota:
+        is_spent = world.spent > world.quota if bucket is None else world.spent_apart[bucket] > QUOTAS[bucket]
+        if is_spent:
+            world.refused_for_quota += 1
             raise_outcome(Outcome("daily_quota", {}))
         problem = discovery.check(API, called, request.query)
         if problem:
@@ -335,8 +345,67 @@ def _playlist_item(world: World, channel_id: str, key: str, video: Json) -> Json
     }
 
 
+def _require_known_filter(query: dict[str, str], *names: str) -> None:
+    selectors = [name for name in names if name in query]
+    if len(selectors) != 1:
+        words = f"No filter selected. Expected one of: {', '.join(names)}"
+        raise ApiError(400, "missingRequiredParameter", words, "youtube.parameter", "INVALID_ARGUMENT")
+
+
+def batch_get_stats(world: World, query: dict[str, str], _: str | None) -> Json:
+    """videos.batchGetStats: 50 ids at most; unknown and private ones are missing."""
+    for name in ("id", "part"):
+        if not query.get(name):
+            words = f"Required parameter: {name}"
+            raise ApiError(400, "required", words, "youtube.parameter", "INVALID_ARGUMENT")
+    ids = query["id"].split(",")
+    if len(ids) > MOST_IDS:
+        raise ApiError(
+            400, "invalidArgument", f"At most {MOST_IDS} ids.", "youtube.parameter", "INVALID_ARGUMENT"
+        )
+    found = {each: world.videos.get(each) or _invented_video(world, each) for each in ids}
+    items = [_parts(youtube_videos.stat(key, each), query) for key, each in found.items() if each]
+    return {"kind": "youtube#batchGetStatsResponse", "etag": "etag", "items": items}
+
+
+def _invented_video(world: World, key: str) -> Json | None:
+    return youtube_videos.invented(key) if world.seeded else None
+
+
+def search(world: World, query: dict[str, str], _: str | None) -> Json:
+    """search.list of a channel's videos by views. The stand-in has no other searches."""
+    if query.get("type") != "video" or query.get("order") != "viewCount" or "channelId" not in query:
+        words = "The stand-in searches by channelId, type=video and order=viewCount only."
+        raise ApiError(501, "notImplemented", words, "global", "UNIMPLEMENTED")
+    if query["part"] != "snippet":
+        raise ApiError(400, "unknownPart", query["part"], "youtube.parameter", "INVALID_ARGUMENT")
+    channel_id = query["channelId"]
+    found = youtube_videos.of_channel(world, channel_id)
+    found.sort(key=lambda each: -each[1].get("views", 0))
+    size = int(query.get("maxResults", "5"))
+    items = [youtube_videos.search_result(key, each, channel_id) for key, each in found[:size]]
+    return {**_list("youtube#searchListResponse", items, query), "regionCode": "US"}
+
+
+def playlists(world: World, query: dict[str, str], _: str | None) -> Json:
+    """playlists.list of a channel."""
+    _require_known_filter(query, "channelId", "id", "mine")
+    if "channelId" not in query:
+        raise ApiError(501, "notImplemented", "The stand-in lists by channelId.", "global", "UNIMPLEMENTED")
+    channel_id = query["channelId"]
+    if channel_id not in world.channels and not _invented(world, [channel_id]):
+        words = "The channel specified in the <code>channelId</code> parameter cannot be found."
+        raise ApiError(404, "channelNotFound", words, "youtube.playlist")
+    found = youtube_videos.playlists_of_channel(world, channel_id)
+    items = [_parts(each, query) for each in found[: int(query.get("maxResults", "5"))]]
+    return _list("youtube#playlistListResponse", items, query)
+
+
 METHODS: dict[str, Callable[[World, dict[str, str], str | None], Json]] = {
     "youtube.channels.list": channels,
     "youtube.videos.list": videos,
     "youtube.playlistItems.list": playlist_items,
+    "youtube.videos.batchGetStats": batch_get_stats,
+    "youtube.search.list": search,
+    "youtube.playlists.list": playlists,
 }

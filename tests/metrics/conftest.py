@@ -45,13 +45,16 @@ def world(aws, monkeypatch):
     serving = stand_ins.server(world, 0)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     monkeypatch.setenv("YOUTUBE_BASE_URL", f"http://127.0.0.1:{serving.server_port}")
+    monkeypatch.setenv("FEED_BASE_URL", f"http://127.0.0.1:{serving.server_port}")
     put_secrets({"youtube/api_key": world.key})
     youtube.fetching._youtube.cache_clear()
+    youtube.fetching._feeds.cache_clear()
     forget()
     yield world
     serving.shutdown()
     forget()
     youtube.fetching._youtube.cache_clear()
+    youtube.fetching._feeds.cache_clear()
     sdk.client("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
 
 
@@ -77,7 +80,15 @@ class Result(NamedTuple):
 
 def run(name: str, platform: str = "youtube", **artist: Any) -> Result:
     """Do what the machine does in a run, without its retries."""
-    planned = collect.handler({"run": name, "platform": platform, **artist}, None)
+    return work(collect.handler({"run": name, "platform": platform, **artist}, None), platform)
+
+
+def run_items(name: str, platform: str = "youtube") -> Result:
+    """Do what the machine does in a run about videos and other items."""
+    return work(collect.handler({"run": name, "platform": platform, "part": "items"}, None), platform)
+
+
+def work(planned: dict[str, Any], platform: str) -> Result:
     batches = s3.get_json(planned["key"]) if planned["batches"] else []
     fetched = [FETCHERS[platform].handler(batch, None) for batch in batches]
     loaded = [load.handler({"key": each["key"]}, None) for each in fetched if each["state"] == "fetched"]

@@ -41,6 +41,22 @@ class Statistics(NamedTuple):
     item: dict[str, Any]
 
 
+class Item(NamedTuple):
+    """Something of an account that has figures of its own: a video, playlist, album, track or post.
+
+    `account_id` is empty where the platform doesn't say whose it is. `figures` are by our name of the metric,
+    without those that the platform doesn't state.
+    """
+
+    kind: str
+    item_id: str
+    account_id: str
+    title: str | None
+    published_at: datetime | None
+    figures: dict[str, int]
+    details: dict[str, Any]
+
+
 class Work(NamedTuple):
     """A clip or photograph that a search of a library found. `address` is its file's, `page` the work's own.
 

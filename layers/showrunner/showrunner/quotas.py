@@ -14,6 +14,9 @@ from showrunner.errors import QuotaExceeded
 # https://developers.google.com/youtube/v3/determine_quota_cost: no bucket holds more in a day.
 ALL_UNITS = 10_000
 INSERTS_A_DAY = 100
+# Calls of search.list and of videos.batchGetStats, which have buckets of their own.
+SEARCHES_A_DAY = 100
+VIDEO_STATISTICS_A_DAY = 10_000
 # The general units of a day, divided so that polling can't leave a video without its captions (400 units).
 # The sum is the quota; a test adds it up.
 SHARES = {"publication": 6_500, "polling": 2_500, "metrics": 500, "metadata": 500}
@@ -42,6 +45,8 @@ BUCKETS = {
     ("youtube", "insert"): INSERTS_A_DAY,
     ("youtube", "refresh"): REFRESHES_A_DAY,
     ("youtube", "content_id"): CONTENT_ID_CALLS_A_DAY,
+    ("youtube", "search"): SEARCHES_A_DAY,
+    ("youtube", "video_statistics"): VIDEO_STATISTICS_A_DAY,
     ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
     ("pixabay", "search"): PIXABAY_SEARCHES_A_DAY,
     ("commons", "search"): COMMONS_SEARCHES_A_DAY,

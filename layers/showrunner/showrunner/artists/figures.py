@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.artists.schemas import (
+    ArtistItems,
     ArtistMetrics,
     DayFigure,
     Figure,
     FigureGrowth,
+    ItemFilter,
     MetricsPeriod,
     PlatformFigures,
     Refresh,
@@ -19,7 +21,9 @@ from showrunner.errors import Conflict
 from showrunner.metrics import executions, growth
 from showrunner.metrics.definitions import ADDABLE, METRICS
 from showrunner.metrics.growth import Growth, Observation
-from showrunner.store.metrics import artists, points
+from showrunner.store.metrics import artists, items, points
+from showrunner.web import answers
+from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.fields import timestamp
 from showrunner.web.routing import Request
@@ -56,6 +60,19 @@ def show_metrics(request: Request, artist_id: str, query: MetricsPeriod) -> Arti
             for metric in ADDABLE
         ],
     )
+
+
+@routes.get("/api/v1/artists/{artist_id}/items", permission="artists:read", answer=ArtistItems)
+def list_items(request: Request, artist_id: str, query: ItemFilter) -> Answer:
+    """List the artist's videos, playlists, albums, tracks and posts with their newest figures, newest first.
+
+    One whose `checked_at` is later than its `found_at` is not on the platform any more.
+    """
+    with db.reading() as tx:
+        artists.get(tx, request.organisation_id, artist_id)
+        return answers.listed(
+            "items", items.list_(tx, artist_id, query.platform, query.kind, query.request())
+        )
 
 
 def _key(row: dict[str, Any]) -> Key:

@@ -13,8 +13,9 @@ from showrunner.artists.schemas import (
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.metrics import grants
-from showrunner.metrics.definitions import CONNECTED, METRICS, schedule
+from showrunner.metrics.definitions import CONNECTED, METRICS, items_schedule, schedule
 from showrunner.metrics.grants import Account
+from showrunner.metrics.readings import READINGS
 from showrunner.store.metrics import artists
 from showrunner.web import answers, audit, background, idempotency
 from showrunner.web.answers import Answer
@@ -64,8 +65,8 @@ def add_artist(request: Request, body: NewArtist) -> Answer:
 
 def collect_soon(request: Request) -> None:
     """Let the next hour's collections look for accounts that are due, after the commit that changes them."""
-    for platform in METRICS:
-        background.look_at_next_run(request, schedule(platform))
+    for name in (*map(schedule, METRICS), *map(items_schedule, READINGS)):
+        background.look_at_next_run(request, name)
 
 
 def require_room(tx: db.Transaction, organisation_id: str, number: int) -> None:

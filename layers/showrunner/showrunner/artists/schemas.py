@@ -1,6 +1,6 @@
 """Define the request and response bodies of /artists."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -156,6 +156,40 @@ class ArtistMetrics(Result):
     artist_id: str
     platforms: list[PlatformFigures]
     totals: list[TotalFigure]
+
+
+Platform = Annotated[
+    Literal["youtube", "spotify", "tiktok", "instagram"], Field(description="Name of the platform.")
+]
+ItemKind = Annotated[
+    Literal["video", "playlist", "album", "track", "post"], Field(description="What the item is.")
+]
+
+
+class ItemFilter(Page):
+    """`sort` takes `published_at` and `views`, descending with a minus: `-views` has the top videos first."""
+
+    platform: Platform | None = None
+    kind: ItemKind | None = None
+
+
+class ArtistItem(Result):
+    """A video, playlist, album, track or post. `figures` has those that the platform states."""
+
+    platform: str
+    kind: str
+    item_id: str
+    title: str | None
+    published_at: Timestamp | None
+    figures: dict[str, int]
+    details: dict[str, Any]
+    checked_at: Timestamp | None
+    found_at: Timestamp
+
+
+class ArtistItems(Result):
+    items: list[ArtistItem]
+    pagination: Pagination
 
 
 class Refresh(Result):

@@ -23,7 +23,9 @@ class Batch(NamedTuple):
     """Accounts that one call asks for, and the key under which its answer is archived.
 
     `request_id`: of the request or schedule that began the run, for the log lines of its steps.
-    `organisation_id` and `artist_id`: whose connection answers, for platforms that need one.
+    `organisation_id` and `artist_id`: whose connection answers, for platforms that need one. `reading`: what
+    is asked (metrics/readings.py); empty for the figures of the accounts themselves. Some ask about items:
+    `accounts` has their ids then.
     """
 
     platform: str
@@ -32,6 +34,7 @@ class Batch(NamedTuple):
     request_id: str = ""
     organisation_id: str = ""
     artist_id: str = ""
+    reading: str = ""
 
 
 class Answer(NamedTuple):
@@ -45,13 +48,21 @@ class Answer(NamedTuple):
     fetched_at: datetime
     body: bytes
     artist_id: str = ""
+    reading: str = ""
 
 
-def batches(platform: str, accounts: list[str], size: int, run: str, at: datetime) -> list[Batch]:
+def batches(
+    platform: str, accounts: list[str], size: int, run: str, at: datetime, reading: str = ""
+) -> list[Batch]:
     """Divide the accounts into batches of `size` at most. The same run has the same keys again."""
     folder = f"{FOLDER}/{platform}/{at:%Y/%m/%d/%H}/{run}"
     return [
-        Batch(platform, accounts[first : first + size], f"{folder}/{first // size:05}.json.gz")
+        Batch(
+            platform,
+            accounts[first : first + size],
+            f"{folder}/{reading}{first // size:05}.json.gz",
+            reading=reading,
+        )
         for first in range(0, len(accounts), size)
     ]
 
@@ -94,6 +105,7 @@ def write(batch: Batch, body: bytes, at: datetime) -> None:
         "platform": batch.platform,
         "accounts": batch.accounts,
         "artist_id": batch.artist_id,
+        "reading": batch.reading,
         "fetched_at": at.isoformat(),
         "sha256": hashlib.sha256(body).hexdigest(),
         "body": body.decode(),
@@ -115,5 +127,12 @@ def read(key: str) -> Answer:
     if hashlib.sha256(body).hexdigest() != document["sha256"]:
         raise StorageMissing(f"The archived answer {key} was changed: its sha256 differs.")
     at = datetime.fromisoformat(document["fetched_at"])
-    # Answers of the release before have no artist.
-    return Answer(document["platform"], document["accounts"], at, body, document.get("artist_id", ""))
+    # Answers of earlier releases have no artist, or no reading.
+    return Answer(
+        document["platform"],
+        document["accounts"],
+        at,
+        body,
+        document.get("artist_id", ""),
+        document.get("reading", ""),
+    )

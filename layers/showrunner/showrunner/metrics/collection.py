@@ -28,8 +28,9 @@ class Size(NamedTuple):
 
 # One call of channels.list has at most 50 ids and costs a unit:
 # https://developers.google.com/youtube/v3/docs/channels/list
-# 24 runs a day need at most 432 of the share's 500 units. What is left is for refreshes and repeated calls.
-YOUTUBE = Size(ids=50, calls=18)
+# 24 runs a day need at most 336 of the share's 500 units. What is left is for playlists (readings.py),
+# refreshes and repeated calls.
+YOUTUBE = Size(ids=50, calls=14)
 # https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists. 400 calls are 20,000
 # artists in 80 s at the rate of rates.py.
 SPOTIFY_EXTENDED = Size(ids=50, calls=400)
@@ -56,9 +57,9 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     if known := archive.find_plan(run):
-        return _planned(run, known)
+        return planned(run, known)
     if artist is None and not schedules.is_work_due(schedule(platform), now.timestamp()):
-        return _planned(run, [])
+        return planned(run, [])
     _measure_quota(platform, now)
     ids, calls = size(platform)
     with db.transaction() as tx:
@@ -78,7 +79,7 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     if artist is None:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.
         schedules.look_again(schedule(platform), next_at.timestamp() if next_at else None)
-    return _planned(run, batches)
+    return planned(run, batches)
 
 
 def _measure_quota(platform: str, now: datetime) -> None:
@@ -90,6 +91,7 @@ def _measure_quota(platform: str, now: datetime) -> None:
         metrics.add_metric("FetchQuotaLeft", "Percent", max(0.0, left))
 
 
-def _planned(run: str, batches: list[archive.Batch]) -> dict[str, Any]:
+def planned(run: str, batches: list[archive.Batch]) -> dict[str, Any]:
+    """Return how many batches a run has and where they are stored, as the machine reads it."""
     place = {"bucket": config.setting("MEDIA_BUCKET"), "key": archive.plan_key(run)}
     return {"batches": len(batches), **place}

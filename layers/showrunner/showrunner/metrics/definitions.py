@@ -13,6 +13,14 @@ METRICS = {
 CONNECTED = ("tiktok", "instagram")
 # Metrics that can be added up over platforms.
 ADDABLE = ("followers", "views")
+# Kind of item -> the metrics of its items.
+ITEM_METRICS = {
+    "video": ("views", "likes", "comments", "shares"),
+    "playlist": ("videos",),
+    "album": ("popularity", "tracks"),
+    "track": ("popularity",),
+    "post": ("likes", "comments", "views", "reach"),
+}
 # (platform, metric) -> since when a new definition holds. Figures from both sides of it can't be compared.
 _CHANGES = {
     # All formats count each start of play as a view since then, Shorts since March 2025:
@@ -24,6 +32,11 @@ _CHANGES = {
 def schedule(platform: str) -> str:
     """Return the name of the platform's hourly collection among the schedules of the state table."""
     return "metrics" if platform == "youtube" else f"metrics-{platform}"
+
+
+def items_schedule(platform: str) -> str:
+    """Return the name of the hourly collection of what belongs to accounts, such as videos."""
+    return f"metrics-items-{platform}"
 
 
 def definition(platform: str, metric: str, at: datetime) -> int:

@@ -1,5 +1,6 @@
 """Ask a platform for the figures of a batch and archive its answer. Uses no database."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -18,10 +19,9 @@ from showrunner.errors import (
 )
 from showrunner.metrics import archive
 from showrunner.metrics.archive import Batch
-from showrunner.models import Statistics
-from showrunner.platforms import spotify_statistics, youtube_statistics
+from showrunner.platforms import spotify_statistics, youtube_items, youtube_statistics
 from showrunner.platforms.spotify import CLIENT_ID, CLIENT_SECRET, Spotify
-from showrunner.platforms.youtube import Youtube
+from showrunner.platforms.youtube import Feeds, Youtube
 from showrunner.telemetry import logger, metrics
 
 # A run waits so long for a platform that names a time; the next run asks again within the hour.
@@ -30,9 +30,23 @@ MOST_WAIT_SECONDS = 600
 type Result = dict[str, Any]
 
 
+# A batch of feeds takes no new one after this: what has come until then is archived.
+FEEDS_SECONDS = 30
+
+
 @cache
-def _youtube(key: str) -> Youtube:
-    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), quotas.metrics_ledger())
+def _youtube(key: str, bucket: str = "general") -> Youtube:
+    ledger = (
+        quotas.metrics_ledger()
+        if bucket == "general"
+        else quotas.Ledger("youtube", bucket, quotas.BUCKETS["youtube", bucket])
+    )
+    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), ledger)
+
+
+@cache
+def _feeds() -> Feeds:
+    return Feeds(config.setting("FEED_BASE_URL"))
 
 
 @cache
@@ -43,13 +57,59 @@ def _spotify(client_id: str, client_secret: str) -> Spotify:
 
 
 def fetch_youtube(batch: Batch) -> Result:
-    """Archive the statistics of up to 50 channels, 1 unit. Returns and raises what `archive_once` does."""
+    """Archive what YouTube says about channels or videos. Returns and raises what `archive_once` does.
+
+    Without a reading: the statistics of up to 50 channels.
+    """
+    if batch.reading == "uploads":
+        return _archive_feeds(batch)
 
     def ask() -> bytes:
+        key = ssm.secret("youtube/api_key")
         with breakers.guard("youtube", "statistics"):
-            return _youtube(ssm.secret("youtube/api_key")).statistics(batch.accounts)
+            match batch.reading:
+                case "videos":
+                    return _youtube(key, "video_statistics").video_statistics(batch.accounts)
+                case "top_videos":
+                    return _youtube(key, "search").top_videos(batch.accounts[0])
+                case "playlists":
+                    return _youtube(key).playlists(batch.accounts[0])
+            return _youtube(key).statistics(batch.accounts)
 
-    return archive_once(batch, ask, youtube_statistics.read)
+    readers: dict[str, Callable[[bytes], Any]] = {
+        "videos": youtube_items.read_statistics,
+        "top_videos": youtube_items.read_search,
+        "playlists": youtube_items.read_playlists,
+    }
+    return archive_once(batch, ask, readers.get(batch.reading, youtube_statistics.read))
+
+
+def _archive_feeds(batch: Batch) -> Result:
+    """Archive the channels' feeds as {channel id: Atom}, null for a channel without a feed.
+
+    Channels whose turn doesn't come in FEEDS_SECONDS, or before a failure, stay due.
+    """
+    until = time.monotonic() + FEEDS_SECONDS
+    answered: dict[str, str | None] = {}
+
+    def ask() -> bytes:
+        for channel_id in batch.accounts:
+            if answered and time.monotonic() > until:
+                break
+            try:
+                answered[channel_id] = _feeds().raw(channel_id).decode()
+            except PlatformRejected:
+                answered[channel_id] = None
+            except PlatformUnavailable:
+                if answered:
+                    break
+                raise
+        return json.dumps(answered, ensure_ascii=False).encode()
+
+    def read(body: bytes) -> None:
+        youtube_items.read_feeds(body, datetime.now(UTC))
+
+    return archive_once(batch, ask, read, lambda: list(answered))
 
 
 def fetch_spotify(batch: Batch) -> Result:
@@ -91,8 +151,16 @@ def _pause_for_quota(error: QuotaExceeded) -> datetime:
     return rates.pause("spotify", (until - now) / timedelta(seconds=1), now)
 
 
-def archive_once(batch: Batch, ask: Callable[[], bytes], read: Callable[[bytes], list[Statistics]]) -> Result:
+def archive_once(
+    batch: Batch,
+    ask: Callable[[], bytes],
+    read: Callable[[bytes], Any],
+    answered: Callable[[], list[str]] | None = None,
+) -> Result:
     """Archive the answer to a batch once. Returns the batch's state for the machine.
+
+    `read` raises PlatformUnavailable for an answer that can't be read. `answered` returns the accounts that
+    the answer is about, where that may be fewer than were asked for.
 
     fetched: the answer is archived. later: try again after `wait_seconds`. skipped: the quota is spent, or
     the platform asks for a long pause; the accounts stay due. Raises PlatformUnavailable, PlatformRejected or
@@ -114,7 +182,7 @@ def archive_once(batch: Batch, ask: Callable[[], bytes], read: Callable[[bytes],
         seconds = (error.retry_at - datetime.now(UTC)).total_seconds() if error.retry_at else None
         return _later(seconds, error.message)
     _measure(time.perf_counter() - begun)
-    archive.write(batch, body, at)
+    archive.write(batch._replace(accounts=answered()) if answered else batch, body, at)
     return _fetched(batch)
 
 

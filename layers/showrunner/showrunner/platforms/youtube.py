@@ -192,6 +192,42 @@ class Youtube:
         ids = ",".join(channel_ids)
         return self._send("channels", _soon(), part="statistics", id=ids, maxResults=str(MOST_IDS))
 
+    def video_statistics(self, video_ids: list[str]) -> bytes:
+        """Return the counters of up to 50 public videos as they come, 1 unit of a bucket of their own.
+
+        https://developers.google.com/youtube/v3/docs/videos/batchGetStats
+        """
+        ids = ",".join(video_ids)
+        return self._send("videos:batchGetStats", _soon(), part="snippet,statistics,contentDetails", id=ids)
+
+    def top_videos(self, channel_id: str) -> bytes:
+        """Return the channel's 50 videos with the most views as they come, a call of the bucket "search".
+
+        https://developers.google.com/youtube/v3/docs/search/list
+        """
+        return self._send(
+            "search",
+            _soon(),
+            part="snippet",
+            channelId=channel_id,
+            type="video",
+            order="viewCount",
+            maxResults=str(MOST_IDS),
+        )
+
+    def playlists(self, channel_id: str) -> bytes:
+        """Return the channel's first 50 playlists as they come, 1 unit.
+
+        https://developers.google.com/youtube/v3/docs/playlists/list
+        """
+        return self._send(
+            "playlists",
+            _soon(),
+            part="snippet,contentDetails",
+            channelId=channel_id,
+            maxResults=str(MOST_IDS),
+        )
+
     def uploads(self, channel_id: str) -> list[Sighting]:
         """Return the newest 50 uploads, 1 unit. Their playlist is the channel's id with UU instead of UC."""
         answer = self._get(
@@ -365,13 +401,22 @@ class Feeds:
 
     def get(self, channel_id: str, now: datetime) -> list[Sighting]:
         """Return a channel's newest videos. Raises PlatformUnavailable, PlatformRejected without a feed."""
+        return read_feed(self.raw(channel_id), channel_id, now)
+
+    def raw(self, channel_id: str) -> bytes:
+        """Return a channel's feed as it comes. Raises as `get` does."""
         url = f"{self._base_url}{websub.TOPIC_PATHS[1]}"
         answer = self._sender.send("GET", url, query={"channel_id": channel_id}, until=_soon())
         if answer.status >= 500 or answer.status == 429:
             raise PlatformUnavailable(f"The feed answers {answer.status}.")
         if answer.status != 200:
             raise PlatformRejected(f"The feed answers {answer.status}.")
-        try:
-            return websub.check(websub.read(answer.body), channel_id, now)
-        except InvalidRequest as error:
-            raise PlatformRejected(f"The feed can't be read: {error.message}") from error
+        return answer.body
+
+
+def read_feed(body: bytes, channel_id: str, now: datetime) -> list[Sighting]:
+    """Return the videos of a channel's feed. Raises PlatformRejected."""
+    try:
+        return websub.check(websub.read(body), channel_id, now)
+    except InvalidRequest as error:
+        raise PlatformRejected(f"The feed can't be read: {error.message}") from error

@@ -1,0 +1,59 @@
+"""Choose what a run of the metrics machine asks about the videos and other items of artists."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner.aws import schedules
+from showrunner.database import db
+from showrunner.metrics import archive, collection
+from showrunner.metrics.definitions import items_schedule
+from showrunner.metrics.readings import READINGS, Reading
+from showrunner.store.metrics import items, readings
+
+
+def plan(run: str, platform: str) -> dict[str, Any]:
+    """Claim the accounts and items of a run, the most overdue first, and store its batches.
+
+    Returns their place. A repeat gets the same batches. Without work the database isn't asked.
+    """
+    now = datetime.now(UTC)
+    if known := archive.find_plan(run):
+        return collection.planned(run, known)
+    if not schedules.is_work_due(items_schedule(platform), now.timestamp()):
+        return collection.planned(run, [])
+    asked = READINGS[platform]
+    with db.transaction() as tx:
+        chosen = [(reading, _claim(tx, platform, reading, run, now)) for reading in asked]
+        next_at = _next_due_at(tx, platform, asked)
+    batches = [
+        batch
+        for reading, ids in chosen
+        for batch in archive.batches(platform, ids, reading.ids, run, now, reading.name)
+    ]
+    archive.write_plan(run, batches)
+    # What this run finds, such as new videos, is due in the next one.
+    finds_items = any(reading.kind is None and ids for reading, ids in chosen)
+    next_at = now if finds_items else next_at
+    schedules.look_again(items_schedule(platform), next_at.timestamp() if next_at else None)
+    return collection.planned(run, batches)
+
+
+def _claim(tx: db.Transaction, platform: str, reading: Reading, run: str, now: datetime) -> list[str]:
+    """Return the ids of the accounts, or of the items, that a reading asks about in this run."""
+    limit = reading.ids * reading.calls
+    tiers = reading.active_seconds, reading.standard_seconds
+    if reading.kind is None:
+        return readings.claim_due(tx, platform, reading.name, tiers, limit, run, now)
+    return items.claim_due(tx, platform, reading.kind, tiers, limit, run, now)
+
+
+def _next_due_at(tx: db.Transaction, platform: str, asked: tuple[Reading, ...]) -> datetime | None:
+    moments = []
+    for reading in asked:
+        tiers = reading.active_seconds, reading.standard_seconds
+        moments.append(
+            readings.next_due_at(tx, platform, reading.name, tiers)
+            if reading.kind is None
+            else items.next_due_at(tx, platform, reading.kind, tiers)
+        )
+    return min((each for each in moments if each is not None), default=None)

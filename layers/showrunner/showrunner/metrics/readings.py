@@ -1,0 +1,43 @@
+"""What is asked about an account besides its own figures, how often, and within which quota.
+
+Each platform has one run an hour for these questions. With more accounts or items than fit into its calls,
+each is asked for less often, the most overdue first.
+"""
+
+from typing import NamedTuple
+
+HOUR, DAY = 3_600, 86_400
+
+
+class Reading(NamedTuple):
+    """A question: at most `calls` in a run, with `ids` each, about accounts or about items of a `kind`.
+
+    An active artist's are asked for every `active_seconds`, those of others every `standard_seconds`.
+    """
+
+    name: str
+    kind: str | None
+    active_seconds: int
+    standard_seconds: int
+    ids: int
+    calls: int
+
+
+READINGS = {
+    "youtube": (
+        # Channels' feeds have the newest 15 videos and cost no unit. A batch is ten feeds.
+        Reading("uploads", None, 6 * HOUR, DAY, ids=10, calls=500),
+        # The 50 videos of a channel with the most views, which the feed of an old channel doesn't have. Its
+        # bucket has 100 calls a day, of which 24 runs use 96: all of 100 artists daily, of 700 weekly.
+        Reading("top_videos", None, 7 * DAY, 30 * DAY, ids=1, calls=4),
+        # 96 of the share's 500 units.
+        Reading("playlists", None, DAY, 7 * DAY, ids=1, calls=4),
+        # videos.batchGetStats has a bucket of 10,000 units, of which 24 runs use 9,600: 480,000 videos a day.
+        Reading("videos", "video", HOUR, DAY, ids=50, calls=400),
+    ),
+}
+
+
+def find(platform: str, name: str) -> Reading:
+    """Return a platform's reading. Raises KeyError."""
+    return {each.name: each for each in READINGS[platform]}[name]

@@ -1,0 +1,104 @@
+"""When an account was last asked for what belongs to it, for each reading (metrics/readings.py)."""
+
+from datetime import datetime
+
+from showrunner.database import db
+from showrunner.store.metrics.accounts import CLAIM_SECONDS, SLACK_SECONDS
+
+# Seconds between two questions about an account, by its artist's tier.
+type Tiers = tuple[int, int]  # active, standard
+
+_INTERVAL = "CASE WHEN a.tier = 'active' THEN :active::bigint ELSE :standard::bigint END"
+_ACCOUNTS = """
+    metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
+      LEFT JOIN metrics.readings r
+        ON r.artist_id = c.artist_id AND r.platform = c.platform AND r.reading = :reading
+"""
+
+
+def claim_due(
+    tx: db.Transaction, platform: str, reading: str, tiers: Tiers, limit: int, run: str, now: datetime
+) -> list[str]:
+    """Claim at most `limit` accounts that the platform has and that are due, the most overdue first.
+
+    Returns their ids. A run that has claimed accounts before gets the same ones again.
+    """
+    claimed = db.rows(
+        tx,
+        """
+        SELECT DISTINCT c.account_id
+          FROM metrics.readings r JOIN metrics.accounts c USING (artist_id, platform)
+         WHERE r.platform = :platform AND r.reading = :reading AND r.planned_by = :run
+        """,
+        platform=platform,
+        reading=reading,
+        run=run,
+    ) or db.rows(
+        tx,
+        f"""
+        WITH chosen AS (
+            SELECT c.account_id FROM {_ACCOUNTS}
+             WHERE c.platform = :platform AND c.state = 'found'
+               AND coalesce(r.checked_at, '-infinity') <= :now::timestamptz
+                   - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
+               AND coalesce(r.planned_at, '-infinity') <= :now::timestamptz
+                   - make_interval(secs => {CLAIM_SECONDS})
+             GROUP BY c.account_id
+             ORDER BY max(extract(epoch FROM :now::timestamptz - coalesce(r.checked_at, '2000-01-01'))
+                          / {_INTERVAL}) DESC, c.account_id
+             LIMIT :limit),
+        claimed AS (
+            INSERT INTO metrics.readings AS r (artist_id, platform, reading, planned_at, planned_by)
+            SELECT c.artist_id, c.platform, :reading, :now, :run
+              FROM metrics.accounts c JOIN chosen USING (account_id) WHERE c.platform = :platform
+                ON CONFLICT (artist_id, platform, reading) DO UPDATE
+               SET planned_at = excluded.planned_at, planned_by = excluded.planned_by)
+        SELECT account_id FROM chosen
+        """,
+        platform=platform,
+        reading=reading,
+        active=tiers[0],
+        standard=tiers[1],
+        limit=limit,
+        run=run,
+        now=now,
+    )
+    return sorted(row["account_id"] for row in claimed)
+
+
+def next_due_at(tx: db.Transaction, platform: str, reading: str, tiers: Tiers) -> datetime | None:
+    """Return when the next account is due if all claimed ones are loaded, None without an account."""
+    found: datetime | None = db.value(
+        tx,
+        f"""
+        SELECT min(coalesce(greatest(r.checked_at, r.planned_at) + make_interval(secs => {_INTERVAL}),
+                            c.created_at) - make_interval(secs => {SLACK_SECONDS}))
+          FROM {_ACCOUNTS} WHERE c.platform = :platform AND c.state IN ('new', 'found')
+        """,
+        platform=platform,
+        reading=reading,
+        active=tiers[0],
+        standard=tiers[1],
+    )
+    return found
+
+
+def save_checked(
+    tx: db.Transaction, platform: str, reading: str, account_ids: list[str], at: datetime
+) -> None:
+    """Record that the platform answered about these accounts at `at`."""
+    db.run(
+        tx,
+        """
+        INSERT INTO metrics.readings AS r (artist_id, platform, reading, checked_at)
+        SELECT artist_id, platform, :reading, :at FROM metrics.accounts
+         WHERE platform = :platform AND account_id = ANY(:account_ids::text[])
+         ORDER BY artist_id
+            ON CONFLICT (artist_id, platform, reading) DO UPDATE
+           SET checked_at = greatest(r.checked_at, excluded.checked_at)
+        """,
+        platform=platform,
+        reading=reading,
+        at=at,
+        account_ids=account_ids,
+    )
