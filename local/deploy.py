@@ -162,6 +162,7 @@ def parameters() -> dict[str, str]:
         "InstagramApiUrl": os.environ.get("INSTAGRAM_API_URL") or address("PLATFORMS_PORT"),
         "InstagramLoginUrl": os.environ.get("INSTAGRAM_LOGIN_URL") or address("PLATFORMS_PORT"),
         "InstagramOAuthUrl": os.environ.get("INSTAGRAM_OAUTH_URL") or address("PLATFORMS_PORT"),
+        "YouTubeAnalyticsUrl": os.environ.get("YOUTUBE_ANALYTICS_URL") or address("PLATFORMS_PORT"),
         "YouTubeBaseUrl": os.environ.get("YOUTUBE_BASE_URL") or address("PLATFORMS_PORT"),
         "ReportingUrl": os.environ.get("REPORTING_URL") or address("PLATFORMS_PORT"),
         "ContentIdUrl": os.environ.get("CONTENT_ID_URL") or address("PLATFORMS_PORT"),

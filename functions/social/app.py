@@ -1,6 +1,6 @@
-"""Metrics machine, step FetchSocial -> TikTok's or Instagram's answers about an account are archived.
+"""Metrics machine, step FetchSocial -> answers about an account that its owner connected are archived.
 
-Its owner connected it. No database.
+They come from TikTok, Instagram or YouTube Analytics. No database.
 """
 
 from typing import Any
@@ -18,5 +18,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         event["key"],
         organisation_id=event["organisation_id"],
         artist_id=event["artist_id"],
+        # Batches of the release before have neither.
+        reading=event.get("reading", ""),
+        since=event.get("since", ""),
     )
     return connected_fetching.fetch(batch)

@@ -1,4 +1,4 @@
-"""Metrics machine, step FetchYoutube -> YouTube's answer about channels or videos is archived. No database."""
+"""Metrics machine, step FetchYoutube -> YouTube's answer about channels or videos, archived. No database."""
 
 from typing import Any
 

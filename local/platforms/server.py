@@ -39,6 +39,7 @@ from local.platforms import (
     tiktok,
     uploads,
     youtube,
+    youtube_analytics,
 )
 from local.platforms.http import Reply, Request
 from local.platforms.world import ChannelsOfAccounts, World
@@ -59,6 +60,7 @@ def answer(world: World, request: Request) -> Reply:
         or spotify.answer(world.spotify_app, request)
         or tiktok.answer(world.tiktok_app, request)
         or instagram.answer(world.instagram_app, request)
+        or youtube_analytics.answer(world, request)
         or mailbox.answer(world.outbox, request)
     )
     if found is not None:

@@ -70,6 +70,10 @@ class World:
     # Playlist id -> {channel_id, title, published_at, videos}, where videos is their number.
     channel_playlists: dict[str, dict[str, Any]] = field(default_factory=dict)
     spent: int = 0
+    # Channel id -> metric of YouTube Analytics -> day (ISO date) -> value that replaces the invented one.
+    analytics: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    analytics_calls: int = 0
+    analytics_outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
     # Calls of the methods that have buckets of their own, and calls of any that were over their quota.
     spent_apart: Counter[str] = field(default_factory=Counter)
     refused_for_quota: int = 0

@@ -3,7 +3,10 @@
 import json
 import os
 import threading
+import uuid
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import HTTPErrorProcessor, build_opener
 
 import pytest
 
@@ -14,7 +17,7 @@ from functions.spotify import app as spotify
 from functions.youtube import app as youtube
 from showrunner.aws import s3, sdk
 from showrunner.database import db
-from tests.conftest import put_secrets
+from tests.conftest import Client, put_secrets
 
 
 @pytest.fixture(scope="package")
@@ -97,3 +100,27 @@ def work(planned: dict[str, Any], platform: str) -> Result:
 
 def count_points(tx: Any) -> int:
     return int(db.value(tx, "SELECT count(*) FROM metrics.points"))
+
+
+@pytest.fixture
+def person(tx, signing_key, aws):
+    """Return a client of a person with an organisation: services connect no accounts."""
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    login = {"email": email, "password": "Correct-horse-7-battery"}
+    Client()("POST", "/api/v1/auth/register", {**login, "full_name": "Ada"})
+    db.run(tx, "UPDATE accounts.users SET verified_at = now() WHERE email = :email", email=email)
+    pair = Client()("POST", "/api/v1/auth/login", login).body
+    return Client(pair["access_token"], pair["user"]["organisation_id"])
+
+
+class NoRedirect(HTTPErrorProcessor):
+    def http_response(self, request, response):
+        return response
+
+
+def consent(address, name="ada", without=""):
+    """Agree on the platform's page, as the owner does. Returns the query that comes back."""
+    with build_opener(NoRedirect).open(f"{address}&as={name}&without={without}") as page:
+        assert page.status == 302, page.read()
+        back = urlsplit(page.headers["location"])
+    return {name: values[0] for name, values in parse_qs(back.query).items()}

@@ -2,11 +2,8 @@
 
 import json
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
-from urllib.request import HTTPErrorProcessor, build_opener
 
 import pytest
 
@@ -16,12 +13,11 @@ from local.platforms import instagram as instagram_stand_in
 from local.platforms import tiktok as tiktok_stand_in
 from showrunner import rates
 from showrunner.aws import dynamodb, s3, sdk, ssm
-from showrunner.database import db
 from showrunner.errors import CredentialRejected, PlatformUnavailable
 from showrunner.metrics import clients, fetching, grants
 from showrunner.store.metrics import accounts
-from tests.conftest import Client, put_secrets
-from tests.metrics.conftest import run
+from tests.conftest import put_secrets
+from tests.metrics.conftest import consent, run
 
 NAMES = ("tiktok/client_key", "tiktok/client_secret", "instagram/client_id", "instagram/client_secret")
 URLS = (
@@ -56,32 +52,8 @@ def app_of(world, platform):
 
 
 @pytest.fixture
-def person(tx, signing_key, aws):
-    """Return a client of a person with an organisation: services connect no accounts."""
-    email = f"{uuid.uuid4().hex[:12]}@example.com"
-    login = {"email": email, "password": "Correct-horse-7-battery"}
-    Client()("POST", "/api/v1/auth/register", {**login, "full_name": "Ada"})
-    db.run(tx, "UPDATE accounts.users SET verified_at = now() WHERE email = :email", email=email)
-    pair = Client()("POST", "/api/v1/auth/login", login).body
-    return Client(pair["access_token"], pair["user"]["organisation_id"])
-
-
-@pytest.fixture
 def artist(person):
     return person("POST", "/api/v1/artists", {"name": "Tides", "tier": "active"}).body["artist"]["id"]
-
-
-class NoRedirect(HTTPErrorProcessor):
-    def http_response(self, request, response):
-        return response
-
-
-def consent(address, name="ada", without=""):
-    """Agree on the platform's page, as the owner does. Returns the query that comes back."""
-    with build_opener(NoRedirect).open(f"{address}&as={name}&without={without}") as page:
-        assert page.status == 302, page.read()
-        back = urlsplit(page.headers["location"])
-    return {name: values[0] for name, values in parse_qs(back.query).items()}
 
 
 def connect(person, artist, platform, name="ada", without=""):

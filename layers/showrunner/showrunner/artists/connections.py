@@ -1,32 +1,43 @@
-"""Connect an artist's account on TikTok or Instagram, which answer only with their owners' consent."""
+"""Connect an artist's account on YouTube, TikTok or Instagram with its owner's consent.
+
+TikTok and Instagram answer only with it. YouTube has public figures too; Analytics needs the owner.
+"""
 
 import secrets
 
+from showrunner import config
 from showrunner.access import oauth
 from showrunner.access.digests import sha256
 from showrunner.accounts import authorization
 from showrunner.accounts.reauthentication import credential_owner
-from showrunner.accounts.schemas import AuthorizationRequest, AuthorizationResponse, AuthorizationUrl
+from showrunner.accounts.schemas import AuthorizationResponse, AuthorizationUrl
 from showrunner.artists.management import collect_soon
-from showrunner.artists.schemas import ArtistResponse
+from showrunner.artists.schemas import ArtistAuthorization, ArtistResponse
 from showrunner.database import db
-from showrunner.errors import InvalidRequest, NotFound
+from showrunner.errors import Conflict, InvalidRequest, NotFound, PlatformRejected
 from showrunner.metrics import grants
-from showrunner.metrics.definitions import CONNECTED
+from showrunner.metrics.definitions import CONNECTABLE
 from showrunner.metrics.grants import Account
 from showrunner.models import Tokens
 from showrunner.store.access import oauth_states
-from showrunner.store.metrics import accounts, artists
+from showrunner.store.metrics import accounts, artists, days
 from showrunner.web import audit
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
+from showrunner.web.body import parse
 from showrunner.web.routing import Request
 
 routes = Routes()
 
 PATH = "/api/v1/artists/{artist_id}/accounts/{platform}"
 # Without these scopes there is no figure to show.
-_NEEDED = {"tiktok": "user.info.stats", "instagram": "instagram_business_basic"}
+_NEEDED = {
+    "youtube": "https://www.googleapis.com/auth/yt-analytics.readonly",
+    "tiktok": "user.info.stats",
+    "instagram": "instagram_business_basic",
+}
+# Google's access tokens last an hour, less the time that has passed since it was made.
+_GOOGLE_SECONDS = 3_300
 
 
 @routes.get(
@@ -34,13 +45,14 @@ _NEEDED = {"tiktok": "user.info.stats", "instagram": "instagram_business_basic"}
     permission="artists:write",
     limits=((60, 20),),
     answer=AuthorizationUrl,
+    errors=(502,),
     verified=True,
 )
-def connect(request: Request, artist_id: str, platform: str, query: AuthorizationRequest) -> Answer:
+def connect(request: Request, artist_id: str, platform: str, query: ArtistAuthorization) -> Answer:
     """Return the address to send the artist's browser to, to let us read the account's figures.
 
-    platform: `tiktok`, or `instagram` for a business or creator account. A cookie ties the response to this
-    browser and this person for ten minutes.
+    platform: `youtube`, `tiktok`, or `instagram` for a business or creator account. A cookie ties the
+    response to this browser and this person for ten minutes.
     """
     from showrunner.metrics import clients
 
@@ -48,6 +60,8 @@ def connect(request: Request, artist_id: str, platform: str, query: Authorizatio
     _require_platform(platform)
     with db.reading() as tx:
         artists.get(tx, request.organisation_id, artist_id)
+    if platform == "youtube":
+        return _begin_at_google(query, owner, request.organisation_id, artist_id.lower())
     redirect_uri = authorization.allowed_redirect(query.redirect_uri)
     browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     address = clients.address(platform, redirect_uri, state)
@@ -69,8 +83,8 @@ def connect(request: Request, artist_id: str, platform: str, query: Authorizatio
 def finish(request: Request, artist_id: str, platform: str, body: AuthorizationResponse) -> Answer:
     """Connect the account with `code` and `state` as the platform sent them to the page of `redirect_uri`.
 
-    Its figures are collected from the next hour on. Another account of the artist on this platform is
-    replaced, with its figures.
+    Its figures are collected from the next hour on. Another account of the artist on TikTok or Instagram is
+    replaced, with its figures; on YouTube it must be the artist's channel, if one is set.
     """
     from showrunner.metrics import clients
 
@@ -87,8 +101,14 @@ def finish(request: Request, artist_id: str, platform: str, body: AuthorizationR
             [{"field": "code", "message": "missing"}],
             code="MISSING_FIELD",
         )
-    tokens = clients.exchange(platform, body.code, state["redirect_uri"])
+    tokens = (
+        _exchange_at_google(request, body, state["redirect_uri"])
+        if platform == "youtube"
+        else clients.exchange(platform, body.code, state["redirect_uri"])
+    )
     _require_scope(platform, tokens)
+    if platform == "youtube":
+        _require_same_channel(request.organisation_id, artist_id, tokens.account_id)
     given = {"artist_id": artist_id, "platform": platform, "account_id": tokens.account_id}
     with db.transaction() as tx:
         artists.save_accounts(tx, request.organisation_id, [given])
@@ -105,20 +125,74 @@ def finish(request: Request, artist_id: str, platform: str, body: AuthorizationR
 
 @routes.delete(PATH, permission="artists:write", status=204)
 def disconnect(request: Request, artist_id: str, platform: str) -> Answer:
-    """Forget an account on `tiktok` or `instagram`, with its tokens and figures."""
+    """Forget an account on `tiktok` or `instagram`, with its tokens and figures.
+
+    On `youtube` the permission is forgotten with the figures that it gave; public ones are still collected.
+    """
     _require_platform(platform)
     removed = {"artist_id": artist_id, "platform": platform, "account_id": None}
     with db.transaction() as tx:
         artists.get(tx, request.organisation_id, artist_id)
-        artists.save_accounts(tx, request.organisation_id, [removed])
+        if platform == "youtube":
+            accounts.save_unconnected(tx, request.organisation_id, artist_id, platform)
+            days.remove(tx, artist_id, platform)
+        else:
+            artists.save_accounts(tx, request.organisation_id, [removed])
         audit.record(tx, request, "disconnect", "artist", artist_id.lower(), platform=platform)
         grants.remove(Account(platform, request.organisation_id, artist_id.lower()))
     return Answer(status=204)
 
 
 def _require_platform(platform: str) -> None:
-    if platform not in CONNECTED:
-        raise NotFound(f"Accounts are connected on {' and '.join(CONNECTED)}; set others with PUT.")
+    if platform not in CONNECTABLE:
+        raise NotFound(f"Accounts are connected on {', '.join(CONNECTABLE)}; set others with PUT.")
+
+
+def _begin_at_google(query: ArtistAuthorization, *bound_to: str) -> Answer:
+    from showrunner.accounts import google as login
+    from showrunner.platforms import google
+
+    scopes = ("openid", google.READ, google.ANALYTICS, *((google.REVENUE,) if query.revenue else ()))
+    return login.begin(query, "youtube", scopes, *bound_to, offline=True)
+
+
+def _exchange_at_google(request: Request, body: AuthorizationResponse, redirect_uri: str) -> Tokens:
+    """Return the tokens of the channel that its owner chose on Google's page.
+
+    Raises InvalidRequest for an account without a channel, and PlatformRejected without a lasting permission.
+    """
+    from showrunner import quotas
+    from showrunner.accounts import google as login
+    from showrunner.metrics import clients
+    from showrunner.platforms.youtube import Youtube
+
+    _, granted = login.exchange_code(request, body, redirect_uri)
+    if granted.refresh_token is None:
+        raise PlatformRejected(
+            "Google gave no lasting permission: "
+            "remove showrunner at myaccount.google.com/permissions and connect again."
+        )
+    youtube = Youtube("", config.setting("YOUTUBE_BASE_URL"), quotas.metrics_ledger(), granted.access_token)
+    channel = youtube.own()
+    if channel is None:
+        raise InvalidRequest(
+            "This Google account has no YouTube channel: choose the account of the artist's channel."
+        )
+    return clients.google_tokens(
+        channel.channel_id, granted.access_token, _GOOGLE_SECONDS, granted.refresh_token, granted.scopes
+    )
+
+
+def _require_same_channel(organisation_id: str, artist_id: str, channel_id: str) -> None:
+    """Raise Conflict if the artist has another channel: its figures would be lost by a wrong click."""
+    with db.reading() as tx:
+        artist = parse(artists.get(tx, organisation_id, artist_id).encode())
+    known = artist["accounts"]["youtube"]
+    if known not in (None, channel_id):
+        raise Conflict(
+            f"The connected channel is {channel_id}, and the artist's is {known}: choose that one on Google's"
+            " page, or change the artist with PUT first."
+        )
 
 
 def _require_scope(platform: str, tokens: Tokens) -> None:

@@ -1,13 +1,15 @@
 """The routes of an artist's figures: show them, and ask the platforms for new ones."""
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from showrunner.artists.schemas import (
     ArtistItems,
     ArtistMetrics,
+    DailyFigure,
     DayFigure,
+    DayValue,
     Figure,
     FigureGrowth,
     ItemFilter,
@@ -19,9 +21,9 @@ from showrunner.artists.schemas import (
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.metrics import executions, growth
-from showrunner.metrics.definitions import ADDABLE, METRICS
+from showrunner.metrics.definitions import ADDABLE, AVERAGES, METRICS, redefined_on
 from showrunner.metrics.growth import Growth, Observation
-from showrunner.store.metrics import artists, items, points
+from showrunner.store.metrics import artists, days, items, points
 from showrunner.web import answers
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -52,9 +54,14 @@ def show_metrics(request: Request, artist_id: str, query: MetricsPeriod) -> Arti
         newest = {_key(row): _observation(row) for row in points.list_newest(tx, artist_id, wanted)}
         grown = _growth(tx, artist_id, newest)
         history = {_key(row): row["history"] for row in points.list_days(tx, artist_id, wanted, query.days)}
+        since = now.date() - timedelta(days=query.days - 1)
+        daily = _daily(days.list_(tx, artist_id, since, now.date()), since)
     return ArtistMetrics(
         artist_id=artist_id.lower(),
-        platforms=[_platform(account, newest, grown, history, now) for account in accounts],
+        platforms=[
+            _platform(account, newest, grown, history, daily[account["platform"]], now)
+            for account in accounts
+        ],
         totals=[
             _total(metric, [account["platform"] for account in accounts], newest, grown, now)
             for metric in ADDABLE
@@ -99,11 +106,30 @@ def _growth(tx: db.Transaction, artist_id: str, newest: dict[Key, Observation]) 
     }
 
 
+def _daily(rows: list[dict[str, Any]], since: date) -> dict[str, list[DailyFigure]]:
+    """Return the figures of whole days by platform."""
+    found: dict[str, list[DailyFigure]] = defaultdict(list)
+    for row in rows:
+        platform, metric = row["platform"], row["metric"]
+        redefined = redefined_on(platform, metric, since)
+        found[platform].append(
+            DailyFigure(
+                metric=metric,
+                total=None if metric in AVERAGES else row["total"],
+                known_days=row["known"],
+                redefined_on=redefined.isoformat() if redefined else None,
+                history=[DayValue(**each) for each in row["history"]],
+            )
+        )
+    return found
+
+
 def _platform(
     account: dict[str, Any],
     newest: dict[Key, Observation],
     grown: dict[Key, list[Growth]],
     history: dict[Key, list[dict[str, Any]]],
+    daily: list[DailyFigure],
     now: datetime,
 ) -> PlatformFigures:
     platform = account["platform"]
@@ -128,7 +154,9 @@ def _platform(
         state=account["state"],
         problem=account["lost_reason"],
         checked_at=timestamp(account["checked_at"]) if account["checked_at"] else None,
+        connected=account["connected"],
         figures=figures,
+        daily=daily,
     )
 
 

@@ -13,7 +13,7 @@ from showrunner.artists.schemas import (
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.metrics import grants
-from showrunner.metrics.definitions import CONNECTED, METRICS, items_schedule, schedule
+from showrunner.metrics.definitions import CONNECTABLE, METRICS, items_schedule, schedule
 from showrunner.metrics.grants import Account
 from showrunner.metrics.readings import READINGS
 from showrunner.store.metrics import artists
@@ -113,7 +113,7 @@ def remove(request: Request, artist_id: str) -> Answer:
     with db.transaction() as tx:
         before = artists.get(tx, request.organisation_id, artist_id)
         artists.remove(tx, request.organisation_id, artist_id)
-        for platform in CONNECTED:
+        for platform in CONNECTABLE:
             grants.remove(Account(platform, request.organisation_id, artist_id.lower()))
         audit.record(tx, request, "remove", "artist", artist_id.lower(), before=parse(before.encode()))
     return Answer(status=204)

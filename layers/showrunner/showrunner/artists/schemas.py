@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from showrunner.accounts.schemas import AuthorizationRequest
 from showrunner.web.fields import (
     Body,
     Line,
@@ -133,13 +134,30 @@ class Figure(Result):
     history: list[DayFigure]
 
 
+class DayValue(Result):
+    day: str
+    value: float | None
+
+
+class DailyFigure(Result):
+    """A figure of whole days. `total` adds up the known ones; averages have none."""
+
+    metric: str
+    total: float | None
+    known_days: int
+    redefined_on: str | None
+    history: list[DayValue]
+
+
 class PlatformFigures(Result):
     platform: str
     account_id: str
     state: Literal["new", "found", "missing", "disconnected"]
     problem: str | None
     checked_at: Timestamp | None
+    connected: bool
     figures: list[Figure]
+    daily: list[DailyFigure]
 
 
 class TotalFigure(Result):
@@ -164,6 +182,12 @@ Platform = Annotated[
 ItemKind = Annotated[
     Literal["video", "playlist", "album", "track", "post"], Field(description="What the item is.")
 ]
+
+
+class ArtistAuthorization(AuthorizationRequest):
+    revenue: bool = Field(
+        default=False, description="On YouTube: also ask for the permission to read the revenue."
+    )
 
 
 class ItemFilter(Page):

@@ -25,7 +25,7 @@ class Batch(NamedTuple):
     `request_id`: of the request or schedule that began the run, for the log lines of its steps.
     `organisation_id` and `artist_id`: whose connection answers, for platforms that need one. `reading`: what
     is asked (metrics/readings.py); empty for the figures of the accounts themselves. Some ask about items:
-    `accounts` has their ids then.
+    `accounts` has their ids then. `since`: the first day (ISO date) of a reading of days, empty for a year.
     """
 
     platform: str
@@ -35,6 +35,7 @@ class Batch(NamedTuple):
     organisation_id: str = ""
     artist_id: str = ""
     reading: str = ""
+    since: str = ""
 
 
 class Answer(NamedTuple):
@@ -67,16 +68,20 @@ def batches(
     ]
 
 
-def connected_batches(platform: str, connected: list[dict[str, str]], run: str, at: datetime) -> list[Batch]:
-    """Return a batch for each connection, {organisation_id, artist_id, account_id}."""
+def connected_batches(
+    platform: str, connected: list[dict[str, str]], run: str, at: datetime, reading: str = ""
+) -> list[Batch]:
+    """Return a batch for each connection, {organisation_id, artist_id, account_id} and perhaps since."""
     folder = f"{CONNECTED_FOLDER}/{platform}/{at:%Y/%m/%d/%H}/{run}"
     return [
         Batch(
             platform,
             [each["account_id"]],
-            f"{folder}/{each['artist_id']}.json.gz",
+            f"{folder}/{reading}{each['artist_id']}.json.gz",
             organisation_id=each["organisation_id"],
             artist_id=each["artist_id"],
+            reading=reading,
+            since=each.get("since", ""),
         )
         for each in connected
     ]

@@ -6,8 +6,13 @@ from showrunner import breakers, config
 from showrunner.aws import ssm
 from showrunner.errors import ConfigurationMissing
 from showrunner.models import Tokens
+from showrunner.platforms.google import Google
 from showrunner.platforms.instagram import Instagram
 from showrunner.platforms.tiktok import Tiktok
+from showrunner.platforms.youtube_analytics import Analytics
+
+# https://developers.google.com/identity/protocols/oauth2#expiration
+GOOGLE_UNUSED_SECONDS = 180 * 86_400
 
 
 def client_of_tiktok() -> Tiktok:
@@ -42,8 +47,32 @@ def refresh(platform: str, refresh_token: str) -> Tokens:
     if platform == "tiktok":
         with breakers.guard("tiktok", "refresh"):
             return client_of_tiktok().refresh(refresh_token)
+    if platform == "youtube":
+        return _refresh_at_google(refresh_token)
     with breakers.guard("instagram", "refresh"):
         return client_of_instagram().refresh(refresh_token)
+
+
+def google_tokens(
+    channel_id: str, access_token: str, seconds: int, refresh_token: str, scopes: tuple[str, ...] = ()
+) -> Tokens:
+    """Return the tokens of a channel. Google's refresh tokens end when nobody uses them for six months."""
+    return Tokens(channel_id, access_token, seconds, refresh_token, GOOGLE_UNUSED_SECONDS, scopes)
+
+
+def _refresh_at_google(refresh_token: str) -> Tokens:
+    """Return a new access token; the refresh token stays."""
+    client_id, client_secret = ssm.secrets(["google/client_id", "google/client_secret"]).values()
+    with breakers.guard("google", "refresh"):
+        google = Google(config.setting("GOOGLE_URL"))
+        token, seconds = google.refresh(client_id.strip(), client_secret.strip(), refresh_token)
+    return google_tokens("", token, seconds, refresh_token)
+
+
+@cache
+def client_of_analytics() -> Analytics:
+    """Return the client of YouTube Analytics."""
+    return Analytics(config.setting("YOUTUBE_ANALYTICS_URL"))
 
 
 def _complete(platform: str, found: dict[str, str]) -> list[str]:

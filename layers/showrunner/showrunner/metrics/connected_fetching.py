@@ -1,20 +1,22 @@
-"""Ask TikTok and Instagram for the figures of an account that its owner connected. Uses no database."""
+"""Ask TikTok, Instagram and YouTube Analytics about accounts that owners connected. Uses no database."""
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from showrunner import breakers, rates
+from showrunner import breakers, quotas, rates
 from showrunner.errors import ConfigurationMissing, Disconnected
 from showrunner.metrics import clients, fetching, grants
 from showrunner.metrics.archive import Batch
 from showrunner.metrics.fetching import Result
-from showrunner.platforms import instagram_statistics, tiktok_statistics
-from showrunner.platforms.tiktok import TokenRefused
+from showrunner.platforms import google, instagram_statistics, tiktok_statistics, youtube_analytics
+from showrunner.platforms.credentials import TokenRefused
 
 # Views of an account with more videos are unknown: a page of 20 is a call.
 MOST_PAGES = 5
+# The first report of a channel has the days of a year.
+FIRST_DAYS = 365
 
 
 def fetch(batch: Batch) -> Result:
@@ -23,11 +25,12 @@ def fetch(batch: Batch) -> Result:
     Beside its states: disconnected, if the owner withdrew the permission, with what Load records. A stage
     without an app at the platform skips the batch.
     """
-    ask, read = (
-        (_ask_tiktok, tiktok_statistics.read)
-        if batch.platform == "tiktok"
-        else (_ask_instagram, instagram_statistics.read)
-    )
+    asked: dict[str, tuple[Callable[[Batch], bytes], Callable[[bytes], Any]]] = {
+        "youtube": (_ask_analytics, lambda body: youtube_analytics.read(body, batch.accounts[0])),
+        "tiktok": (_ask_tiktok, tiktok_statistics.read),
+        "instagram": (_ask_instagram, instagram_statistics.read),
+    }
+    ask, read = asked[batch.platform]
     try:
         return fetching.archive_once(batch, lambda: ask(batch), read)
     except ConfigurationMissing as error:
@@ -42,11 +45,44 @@ def fetch(batch: Batch) -> Result:
         return {"state": "disconnected", "disconnected": ended}
 
 
+def _account(batch: Batch) -> grants.Account:
+    return grants.Account(batch.platform, batch.organisation_id, batch.artist_id)
+
+
 def _token(batch: Batch, refused: str | None = None) -> str:
-    account = grants.Account(batch.platform, batch.organisation_id, batch.artist_id)
+    account = _account(batch)
     return grants.access_token(
         account, lambda refresh_token: clients.refresh(batch.platform, refresh_token), refused=refused
     )
+
+
+def _ask_analytics(batch: Batch) -> bytes:
+    """Return {days, videos}: YouTube Analytics' reports of each day and of the top videos of 28 days."""
+    token, client = _token(batch), clients.client_of_analytics()
+    with_revenue = google.REVENUE in grants.scopes(_account(batch))
+    # Days in Los Angeles; today's isn't over.
+    until = date.fromisoformat(quotas.pacific_day(datetime.now(UTC))) - timedelta(days=1)
+    since = date.fromisoformat(batch.since) if batch.since else until - timedelta(days=FIRST_DAYS - 1)
+
+    def days(access_token: str) -> dict[str, Any]:
+        first = min(since, until)
+        return _analytics(lambda: client.days(access_token, first, until, with_revenue=with_revenue))
+
+    try:
+        found = days(token)
+    except TokenRefused:
+        # Once: Google may have ended it early.
+        token = _token(batch, refused=token)
+        found = days(token)
+    begin = until - timedelta(days=27)
+    videos = _analytics(lambda: client.top_videos(token, begin, until))
+    return json.dumps({"days": found, "videos": videos}).encode()
+
+
+def _analytics(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    rates.reserve("youtube_analytics", rates.YOUTUBE_ANALYTICS)
+    with breakers.guard("youtube", "analytics"):
+        return call()
 
 
 def _ask_tiktok(batch: Batch) -> bytes:

@@ -1,6 +1,6 @@
 """The metrics of each platform, and when a platform changed what one counts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 # Platform -> its metrics, in the order in which they are shown.
 METRICS = {
@@ -11,6 +11,8 @@ METRICS = {
 }
 # Platforms that answer only about accounts whose owners connected them.
 CONNECTED = ("tiktok", "instagram")
+# Platforms whose accounts their owners can connect. YouTube's have public figures without it.
+CONNECTABLE = ("youtube", *CONNECTED)
 # Metrics that can be added up over platforms.
 ADDABLE = ("followers", "views")
 # Kind of item -> the metrics of its items.
@@ -21,6 +23,8 @@ ITEM_METRICS = {
     "track": ("popularity",),
     "post": ("likes", "comments", "views", "reach"),
 }
+# Figures of days that are averages: they can't be added up.
+AVERAGES = ("seconds_per_view",)
 # (platform, metric) -> since when a new definition holds. Figures from both sides of it can't be compared.
 _CHANGES = {
     # All formats count each start of play as a view since then, Shorts since March 2025:
@@ -37,6 +41,12 @@ def schedule(platform: str) -> str:
 def items_schedule(platform: str) -> str:
     """Return the name of the hourly collection of what belongs to accounts, such as videos."""
     return f"metrics-items-{platform}"
+
+
+def redefined_on(platform: str, metric: str, since: date) -> date | None:
+    """Return the last day at which the metric's definition changed, None if there is none after `since`."""
+    days = [change.date() for change in _CHANGES.get((platform, metric), ()) if change.date() > since]
+    return max(days, default=None)
 
 
 def definition(platform: str, metric: str, at: datetime) -> int:

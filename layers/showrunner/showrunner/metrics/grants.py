@@ -35,8 +35,8 @@ class Renewal(NamedTuple):
     least_age_seconds: int = 0
 
 
-# TikTok's tokens last two hours; Instagram's 60 days, and they can't be renewed on their first day.
-RENEWALS = {"tiktok": Renewal(600), "instagram": Renewal(30 * 86_400, 86_400)}
+# TikTok's tokens last two hours, Google's one; Instagram's 60 days, and they can't be renewed on their first.
+RENEWALS = {"youtube": Renewal(600), "tiktok": Renewal(600), "instagram": Renewal(30 * 86_400, 86_400)}
 
 
 # Renews tokens at the platform by a refresh token.
@@ -51,6 +51,7 @@ def save(account: Account, tokens: Tokens, now: float | None = None) -> None:
         "tokens": sealing.seal(secret.encode(), PURPOSE, _row(account)),
         "renewed_at": int(at),
         "ends_at": int(at) + tokens.access_seconds,
+        "scopes": " ".join(tokens.scopes),
     }
     dynamodb.put(_key(account), "tokens", values, at + tokens.refresh_seconds)
 
@@ -86,6 +87,11 @@ def access_token(
         dynamodb.remove(*lock)
 
 
+def scopes(account: Account, now: float | None = None) -> list[str]:
+    """Return what the owner has allowed. Raises Disconnected."""
+    return str(_find(account, time.time() if now is None else now)["scopes"]).split()
+
+
 def remove(account: Account) -> None:
     """Forget an account's tokens."""
     dynamodb.remove(_key(account), "tokens")
@@ -99,7 +105,9 @@ def _renew(account: Account, refresh: Refresh, found: dict[str, Any], refused: s
         raise
     except PlatformUnavailable as error:
         return _without_renewal(found, refused, at, error)
-    save(account, tokens, at)
+    # A renewal that names no scopes changes none.
+    kept = tokens if tokens.scopes else tokens._replace(scopes=tuple(found["scopes"].split()))
+    save(account, kept, at)
     return tokens.access_token
 
 
@@ -123,7 +131,9 @@ def _is_due(platform: str, found: dict[str, Any], refused: str | None, at: float
 
 
 def _find(account: Account, at: float) -> dict[str, Any]:
-    """Return access_token, refresh_token, ends_at and renewed_at.
+    """Return access_token, refresh_token, ends_at, renewed_at and scopes.
+
+    Tokens of earlier releases have no scopes.
 
     Raises Disconnected without tokens, CredentialRejected for tokens that were changed or copied.
     """
@@ -136,7 +146,8 @@ def _find(account: Account, at: float) -> dict[str, Any]:
         secret = json.loads(sealing.open_(found["tokens"], PURPOSE, _row(account)))
     except InvalidTag as error:
         raise CredentialRejected("The account's tokens can't be read: connect it again.") from error
-    return {**secret, "ends_at": found["ends_at"], "renewed_at": found["renewed_at"]}
+    more = {"ends_at": found["ends_at"], "renewed_at": found["renewed_at"], "scopes": found.get("scopes", "")}
+    return {**secret, **more}
 
 
 def _key(account: Account) -> str:

@@ -1,6 +1,6 @@
 """Choose what a run of the metrics machine asks about the videos and other items of artists."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from showrunner.aws import schedules
@@ -8,7 +8,10 @@ from showrunner.database import db
 from showrunner.metrics import archive, collection
 from showrunner.metrics.definitions import items_schedule
 from showrunner.metrics.readings import READINGS, Reading
-from showrunner.store.metrics import items, readings
+from showrunner.store.metrics import accounts, items, readings
+
+# YouTube revises its figures of days for about a week.
+REVISED = timedelta(days=7)
 
 
 def plan(run: str, platform: str) -> dict[str, Any]:
@@ -25,10 +28,19 @@ def plan(run: str, platform: str) -> dict[str, Any]:
     with db.transaction() as tx:
         chosen = [(reading, _claim(tx, platform, reading, run, now)) for reading in asked]
         next_at = _next_due_at(tx, platform, asked)
+        connected = {
+            reading.name: _connected(tx, platform, reading, ids)
+            for reading, ids in chosen
+            if reading.is_connected
+        }
     batches = [
         batch
         for reading, ids in chosen
-        for batch in archive.batches(platform, ids, reading.ids, run, now, reading.name)
+        for batch in (
+            archive.connected_batches(platform, connected[reading.name], run, now, reading.name)
+            if reading.is_connected
+            else archive.batches(platform, ids, reading.ids, run, now, reading.name)
+        )
     ]
     archive.write_plan(run, batches)
     # What this run finds, such as new videos, is due in the next one.
@@ -43,8 +55,24 @@ def _claim(tx: db.Transaction, platform: str, reading: Reading, run: str, now: d
     limit = reading.ids * reading.calls
     tiers = reading.active_seconds, reading.standard_seconds
     if reading.kind is None:
-        return readings.claim_due(tx, platform, reading.name, tiers, limit, run, now)
+        return readings.claim_due(
+            tx, platform, reading.name, tiers, limit, run, now, is_connected=reading.is_connected
+        )
     return items.claim_due(tx, platform, reading.kind, tiers, limit, run, now)
+
+
+def _connected(
+    tx: db.Transaction, platform: str, reading: Reading, account_ids: list[str]
+) -> list[dict[str, str]]:
+    """Return the connections of these accounts, with the first day that each asks for."""
+    found = accounts.list_connected(tx, platform, account_ids)
+    covered = readings.list_covered(tx, platform, reading.name, [each["artist_id"] for each in found])
+    return [
+        {**each, "since": (covered[each["artist_id"]] - REVISED).isoformat()}
+        if each["artist_id"] in covered
+        else each
+        for each in found
+    ]
 
 
 def _next_due_at(tx: db.Transaction, platform: str, asked: tuple[Reading, ...]) -> datetime | None:
@@ -52,7 +80,7 @@ def _next_due_at(tx: db.Transaction, platform: str, asked: tuple[Reading, ...]) 
     for reading in asked:
         tiers = reading.active_seconds, reading.standard_seconds
         moments.append(
-            readings.next_due_at(tx, platform, reading.name, tiers)
+            readings.next_due_at(tx, platform, reading.name, tiers, is_connected=reading.is_connected)
             if reading.kind is None
             else items.next_due_at(tx, platform, reading.kind, tiers)
         )

@@ -9,13 +9,15 @@ from showrunner.metrics.archive import Answer
 from showrunner.metrics.definitions import ITEM_METRICS, definition
 from showrunner.metrics.runs import Run
 from showrunner.models import Item
-from showrunner.platforms import youtube_items
-from showrunner.store.metrics import items
+from showrunner.platforms import youtube_analytics, youtube_items
+from showrunner.store.metrics import days, items
 from showrunner.store.metrics import readings as readings_store
 
 
 def load(answer: Answer) -> dict[str, int]:
     """Load an answer to a reading. Returns how many items it is about, and how many runs were written."""
+    if answer.reading == "analytics":
+        return _load_analytics(answer)
     found = read(answer)
     asked = readings.find(answer.platform, answer.reading)
     with db.transaction() as tx:
@@ -27,6 +29,27 @@ def load(answer: Answer) -> dict[str, int]:
             missing = [(asked.kind, item_id) for item_id in answer.accounts if item_id not in known]
         written = save(tx, answer.platform, answer.fetched_at, found, missing)
     return {"artists": 0, "items": len(found), "runs": written}
+
+
+def _load_analytics(answer: Answer) -> dict[str, int]:
+    """Load the reports of a channel that its owner connected. A revised day replaces the one before."""
+    [channel_id] = answer.accounts
+    stated, videos = youtube_analytics.read(answer.body, channel_id)
+    until = max((each.day for each in stated), default=None)
+    with db.transaction() as tx:
+        readings_store.save_covered(
+            tx, answer.platform, answer.reading, answer.artist_id, answer.fetched_at, until
+        )
+        written = days.save(
+            tx,
+            answer.artist_id,
+            answer.platform,
+            channel_id,
+            answer.fetched_at,
+            [each._asdict() for each in stated],
+        )
+        runs_written = save(tx, answer.platform, answer.fetched_at, videos, [], answer.artist_id)
+    return {"artists": 1, "items": len(videos), "runs": runs_written, "days": written}
 
 
 def read(answer: Answer) -> list[Item]:

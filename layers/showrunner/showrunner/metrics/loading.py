@@ -14,7 +14,7 @@ from showrunner.platforms import (
     tiktok_statistics,
     youtube_statistics,
 )
-from showrunner.store.metrics import accounts, points
+from showrunner.store.metrics import accounts, days, points
 
 # Reads a platform's answer.
 _READERS = {
@@ -51,7 +51,9 @@ def load(key: str) -> dict[str, int]:
 def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> None:
     """Record that a platform ended our permission, so that the account isn't asked for any more."""
     with db.transaction() as tx:
-        accounts.save_disconnected(tx, artist_id, platform, reason, at)
+        if accounts.save_disconnected(tx, artist_id, platform, reason, at):
+            # Terms of YouTube: what an owner's permission gave is deleted when it ends.
+            days.remove(tx, artist_id, platform)
 
 
 def _runs(

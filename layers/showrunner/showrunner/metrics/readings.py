@@ -13,6 +13,7 @@ class Reading(NamedTuple):
     """A question: at most `calls` in a run, with `ids` each, about accounts or about items of a `kind`.
 
     An active artist's are asked for every `active_seconds`, those of others every `standard_seconds`.
+    `is_connected`: only accounts that their owners have connected, one for a batch.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Reading(NamedTuple):
     standard_seconds: int
     ids: int
     calls: int
+    is_connected: bool = False
 
 
 READINGS = {
@@ -34,6 +36,9 @@ READINGS = {
         Reading("playlists", None, DAY, 7 * DAY, ids=1, calls=4),
         # videos.batchGetStats has a bucket of 10,000 units, of which 24 runs use 9,600: 480,000 videos a day.
         Reading("videos", "video", HOUR, DAY, ids=50, calls=400),
+        # Two reports for a channel, once a day, as often as YouTube has new days. It publishes no daily
+        # quota; more channels than this would last longer than their hour.
+        Reading("analytics", None, DAY, DAY, ids=1, calls=1_000, is_connected=True),
     ),
 }
 

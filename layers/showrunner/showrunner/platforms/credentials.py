@@ -1,11 +1,15 @@
-"""Check keys that people pasted: white space around them would break an HTTP header."""
+"""Check keys that people pasted: white space around them would break an HTTP header. Name a token's end."""
 
 import re
 
-from showrunner.errors import CredentialRejected
+from showrunner.errors import CredentialRejected, PlatformUnavailable
 
 # What RFC 9110 allows in a token, roughly: visible ASCII without spaces.
 _KEY = re.compile(r"[\x21-\x7e]{1,512}")
+
+
+class TokenRefused(PlatformUnavailable):
+    """An access token has ended: renew it and repeat the call."""
 
 
 def checked(key: str, provider: str, parameter: str) -> str:

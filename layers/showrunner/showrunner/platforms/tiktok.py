@@ -22,6 +22,7 @@ from showrunner.errors import (
 )
 from showrunner.models import Tokens
 from showrunner.platforms import credentials
+from showrunner.platforms.credentials import TokenRefused
 from showrunner.platforms.http import Answer, Sender
 
 SECONDS = 8
@@ -135,10 +136,6 @@ class Tiktok:
         if answer.status == 200 and code == "ok":
             return answer.body
         raise _failure(answer, code, document)
-
-
-class TokenRefused(PlatformUnavailable):
-    """An access token has ended: renew it and repeat the call."""
 
 
 def _refusal(answer: Answer, document: dict[str, Any]) -> ShowrunnerError:

@@ -102,6 +102,7 @@ def list_connected(tx: db.Transaction, platform: str, account_ids: list[str]) ->
         """
         SELECT organisation_id::text, artist_id::text, account_id FROM metrics.accounts
          WHERE platform = :platform AND account_id = ANY(:account_ids::text[]) AND state <> 'disconnected'
+           AND connected_at IS NOT NULL
          ORDER BY artist_id
         """,
         platform=platform,
@@ -148,12 +149,18 @@ def connection_ages(tx: db.Transaction, platform: str) -> dict[str, Any]:
 
 
 def save_disconnected(tx: db.Transaction, artist_id: str, platform: str, reason: str, at: datetime) -> bool:
-    """Record that the platform ended our permission at `at`. Returns False if it was renewed since."""
+    """Record that the platform ended our permission at `at`. Returns False if it was renewed since.
+
+    A channel on YouTube goes on with its public figures.
+    """
     return bool(
         db.run(
             tx,
             """
-            UPDATE metrics.accounts SET state = 'disconnected', lost_reason = :reason
+            UPDATE metrics.accounts
+               SET state = CASE WHEN platform = 'youtube' THEN state ELSE 'disconnected' END,
+                   connected_at = CASE WHEN platform = 'youtube' THEN NULL ELSE connected_at END,
+                   lost_reason = :reason
              WHERE artist_id = :artist_id AND platform = :platform
                AND coalesce(connected_at, '-infinity') < :at::timestamptz
             """,
@@ -162,6 +169,20 @@ def save_disconnected(tx: db.Transaction, artist_id: str, platform: str, reason:
             reason=reason[:1000],
             at=at,
         )
+    )
+
+
+def save_unconnected(tx: db.Transaction, organisation_id: str, artist_id: str, platform: str) -> None:
+    """Record that an artist's account isn't connected any more. Its public figures stay."""
+    db.run(
+        tx,
+        """
+        UPDATE metrics.accounts SET connected_at = NULL, lost_reason = NULL
+         WHERE organisation_id = :organisation_id AND artist_id = :artist_id AND platform = :platform
+        """,
+        organisation_id=organisation_id,
+        artist_id=artist_id,
+        platform=platform,
     )
 
 

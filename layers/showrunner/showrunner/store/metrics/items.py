@@ -254,6 +254,9 @@ def remove_expired_points(tx: db.Transaction, limit: int) -> int:
         DELETE FROM metrics.item_points p
          USING (SELECT artist_id, platform, kind, item_id, metric, at FROM metrics.item_points
                  WHERE platform = 'youtube' AND last_at < now() - make_interval(days => :days)
+                   AND NOT EXISTS (SELECT FROM metrics.accounts c
+                                    WHERE c.artist_id = item_points.artist_id AND c.platform = 'youtube'
+                                      AND c.connected_at IS NOT NULL)
                  ORDER BY last_at LIMIT :limit FOR UPDATE SKIP LOCKED) e
          WHERE p.artist_id = e.artist_id AND p.platform = e.platform AND p.kind = e.kind
            AND p.item_id = e.item_id AND p.metric = e.metric AND p.at = e.at
@@ -264,9 +267,9 @@ def remove_expired_points(tx: db.Transaction, limit: int) -> int:
 
 
 def remove_expired(tx: db.Transaction, limit: int) -> int:
-    """Delete items, with their figures, that YouTube hasn't named for as long as its terms allow to store them.
+    """Delete items that YouTube hasn't named for longer than its terms allow to store them.
 
-    Returns how many.
+    Their figures go with them. Returns how many.
     """
     return db.run(
         tx,

@@ -9,7 +9,8 @@ from typing import Any
 
 from showrunner.database import db
 
-# YouTube's terms allow 30 days for figures of channels that gave no consent, unless they are refreshed:
+# YouTube's terms allow 30 days for figures of channels that gave no consent, unless they are refreshed. What
+# channels state whose owners have connected them is kept until they end that.
 # https://developers.google.com/youtube/terms/developer-policies (III.E.4). This runs once a night.
 PUBLIC_DAYS = 29
 
@@ -31,6 +32,9 @@ def remove_expired(tx: db.Transaction, limit: int) -> int:
         DELETE FROM metrics.points p
          USING (SELECT artist_id, platform, metric, at FROM metrics.points
                  WHERE platform = 'youtube' AND last_at < now() - make_interval(days => :days)
+                   AND NOT EXISTS (SELECT FROM metrics.accounts c
+                                    WHERE c.artist_id = points.artist_id AND c.platform = 'youtube'
+                                      AND c.connected_at IS NOT NULL)
                  ORDER BY last_at LIMIT :limit FOR UPDATE SKIP LOCKED) e
          WHERE p.artist_id = e.artist_id AND p.platform = e.platform AND p.metric = e.metric AND p.at = e.at
         """,
@@ -103,11 +107,13 @@ def save(tx: db.Transaction, runs: list[dict[str, Any]]) -> None:
 
 
 def list_accounts(tx: db.Transaction, artist_id: str) -> list[dict[str, Any]]:
-    """Return {platform, account_id, state, lost_reason, checked_at} of the artist's accounts."""
+    """Return {platform, account_id, state, lost_reason, checked_at, connected} of the artist's accounts."""
     return db.rows(
         tx,
         """
-        SELECT platform, account_id, state, lost_reason, checked_at FROM metrics.accounts
+        SELECT platform, account_id, state, lost_reason, checked_at,
+               connected_at IS NOT NULL AND state <> 'disconnected' AS connected
+          FROM metrics.accounts
          WHERE artist_id = :artist_id ORDER BY platform
         """,
         artist_id=artist_id,

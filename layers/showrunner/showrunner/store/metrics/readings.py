@@ -1,6 +1,6 @@
 """When an account was last asked for what belongs to it, for each reading (metrics/readings.py)."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from showrunner.database import db
 from showrunner.store.metrics.accounts import CLAIM_SECONDS, SLACK_SECONDS
@@ -17,11 +17,20 @@ _ACCOUNTS = """
 
 
 def claim_due(
-    tx: db.Transaction, platform: str, reading: str, tiers: Tiers, limit: int, run: str, now: datetime
+    tx: db.Transaction,
+    platform: str,
+    reading: str,
+    tiers: Tiers,
+    limit: int,
+    run: str,
+    now: datetime,
+    *,
+    is_connected: bool = False,
 ) -> list[str]:
     """Claim at most `limit` accounts that the platform has and that are due, the most overdue first.
 
-    Returns their ids. A run that has claimed accounts before gets the same ones again.
+    `is_connected`: only accounts that their owners have connected. Returns their ids. A run that has claimed
+    accounts before gets the same ones again.
     """
     claimed = db.rows(
         tx,
@@ -39,6 +48,7 @@ def claim_due(
         WITH chosen AS (
             SELECT c.account_id FROM {_ACCOUNTS}
              WHERE c.platform = :platform AND c.state = 'found'
+               AND (NOT :is_connected OR c.connected_at IS NOT NULL)
                AND coalesce(r.checked_at, '-infinity') <= :now::timestamptz
                    - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
                AND coalesce(r.planned_at, '-infinity') <= :now::timestamptz
@@ -62,11 +72,14 @@ def claim_due(
         limit=limit,
         run=run,
         now=now,
+        is_connected=is_connected,
     )
     return sorted(row["account_id"] for row in claimed)
 
 
-def next_due_at(tx: db.Transaction, platform: str, reading: str, tiers: Tiers) -> datetime | None:
+def next_due_at(
+    tx: db.Transaction, platform: str, reading: str, tiers: Tiers, *, is_connected: bool = False
+) -> datetime | None:
     """Return when the next account is due if all claimed ones are loaded, None without an account."""
     found: datetime | None = db.value(
         tx,
@@ -74,13 +87,53 @@ def next_due_at(tx: db.Transaction, platform: str, reading: str, tiers: Tiers) -
         SELECT min(coalesce(greatest(r.checked_at, r.planned_at) + make_interval(secs => {_INTERVAL}),
                             c.created_at) - make_interval(secs => {SLACK_SECONDS}))
           FROM {_ACCOUNTS} WHERE c.platform = :platform AND c.state IN ('new', 'found')
+           AND (NOT :is_connected OR c.connected_at IS NOT NULL)
         """,
         platform=platform,
         reading=reading,
         active=tiers[0],
         standard=tiers[1],
+        is_connected=is_connected,
     )
     return found
+
+
+def list_covered(tx: db.Transaction, platform: str, reading: str, artist_ids: list[str]) -> dict[str, date]:
+    """Return artist id -> the day until which a reading of days has been loaded, for those with one."""
+    found = db.rows(
+        tx,
+        """
+        SELECT artist_id::text, covered_until FROM metrics.readings
+         WHERE platform = :platform AND reading = :reading AND artist_id = ANY(:artist_ids::uuid[])
+           AND covered_until IS NOT NULL
+        """,
+        platform=platform,
+        reading=reading,
+        artist_ids=artist_ids,
+    )
+    return {row["artist_id"]: row["covered_until"] for row in found}
+
+
+def save_covered(
+    tx: db.Transaction, platform: str, reading: str, artist_id: str, at: datetime, until: date | None
+) -> None:
+    """Record that the platform answered about an artist's days at `at`, the last of which is `until`."""
+    db.run(
+        tx,
+        """
+        INSERT INTO metrics.readings AS r (artist_id, platform, reading, checked_at, covered_until)
+        SELECT artist_id, platform, :reading, :at, :until::date FROM metrics.accounts
+         WHERE platform = :platform AND artist_id = :artist_id
+            ON CONFLICT (artist_id, platform, reading) DO UPDATE
+           SET checked_at = greatest(r.checked_at, excluded.checked_at),
+               covered_until = greatest(r.covered_until, excluded.covered_until)
+        """,
+        platform=platform,
+        reading=reading,
+        artist_id=artist_id,
+        at=at,
+        until=until,
+    )
 
 
 def save_checked(

@@ -1,0 +1,283 @@
+"""Channels that their owners connect: YouTube Analytics' days and top videos, revised, missed and ended."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from functions.load import app as load
+from functions.social import app as social
+from local.platforms import youtube_analytics as stand_in
+from showrunner import quotas
+from showrunner.aws import s3, schedules, sdk, ssm
+from showrunner.database import db
+from showrunner.metrics import clients, fetching, grants
+from showrunner.store.metrics import points
+from tests.conftest import put_secrets
+from tests.metrics.conftest import consent, run
+
+CHANNEL, OTHER = "UC" + "a" * 22, "UC" + "b" * 22
+OWNER = "ada@example.com"
+NAMES = ("google/client_id", "google/client_secret")
+
+
+@pytest.fixture
+def google(world, monkeypatch):
+    """Return the world, in which a person owns two channels; the stage has a client at Google."""
+    base = fetching.config.setting("YOUTUBE_BASE_URL")
+    for name in ("GOOGLE_URL", "YOUTUBE_ANALYTICS_URL"):
+        monkeypatch.setenv(name, base)
+    put_secrets(dict.fromkeys(NAMES, "local"))
+    clients.client_of_analytics.cache_clear()
+    for channel in (CHANNEL, OTHER):
+        world.channels[channel] = {"title": "Tides", "views": 5, "videos": 1, "subscribers": 7}
+    world.owned[OWNER] = [CHANNEL, OTHER]
+    world.videos["vid00000000"] = {
+        "channel_id": CHANNEL,
+        "title": "Tide",
+        "published_at": "2026-11-01T00:00:00Z",
+        "views": 90,
+    }
+    yield world
+    clients.client_of_analytics.cache_clear()
+    for name in NAMES:
+        sdk.client("ssm").delete_parameter(Name=f"/showrunner/test/{name}")
+    ssm.forget()
+
+
+@pytest.fixture
+def artist(person):
+    return person("POST", "/api/v1/artists", {"name": "Tides", "tier": "active"}).body["artist"]["id"]
+
+
+def connect(person, artist, *, channel=CHANNEL, revenue=False, without=""):
+    path = f"/api/v1/artists/{artist}/accounts/youtube"
+    begun = person("GET", f"{path}/connect?revenue={'true' if revenue else 'false'}")
+    assert begun.status == 200, begun.body
+    back = consent(begun.body["authorization_url"], f"{OWNER}&channel={channel}", without)
+    cookie = begun.headers["set-cookie"].partition(";")[0]
+    return person("POST", f"{path}/callback", {"code": back["code"], "state": back["state"]}, cookie=cookie)
+
+
+def planned(name):
+    from functions.collect import app as collect
+
+    schedules.look_again("metrics-items-youtube", 0)
+    place = collect.handler({"run": name, "platform": "youtube", "part": "items"}, None)
+    found = s3.get_json(place["key"]) if place["batches"] else []
+    return [each for each in found if each["reading"] == "analytics"]
+
+
+def collect_days(name):
+    [batch] = planned(name)
+    fetched = social.handler(batch, None)
+    assert fetched["state"] == "fetched", fetched
+    load.handler({"key": fetched["key"]}, None)
+    return batch
+
+
+def daily(person, artist, days=30):
+    [platform] = person("GET", f"/api/v1/artists/{artist}/metrics?days={days}").body["platforms"]
+    return {each["metric"]: each for each in platform["daily"]}
+
+
+def today():
+    return date.fromisoformat(quotas.pacific_day(datetime.now(UTC)))
+
+
+def age(tx, **length):
+    db.run(
+        tx,
+        """
+        UPDATE metrics.readings SET checked_at = checked_at - :by::interval,
+               planned_at = planned_at - :by::interval, covered_until = (covered_until - :by::interval)::date
+        """,
+        by=timedelta(**length),
+    )
+    sql = "UPDATE metrics.days SET fetched_at = fetched_at - :by::interval, day = (day - :by::interval)::date"
+    db.run(tx, sql, by=timedelta(**length))
+
+
+def test_days_of_a_year_come_with_the_owners_permission(person, tx, google, artist):
+    response = connect(person, artist)
+    assert response.status == 200, response.body
+    assert response.body["artist"]["accounts"]["youtube"] == CHANNEL
+    run("accounts")
+
+    assert collect_days("first")["since"] == ""
+
+    shown = daily(person, artist)
+    assert set(shown) == {
+        *("views", "minutes_watched", "seconds_per_view", "subscribers_gained", "subscribers_lost"),
+        *("likes", "comments", "shares"),
+    }
+    newest = (today() - timedelta(days=3)).isoformat()
+    values = {each["day"]: each["value"] for each in shown["views"]["history"]}
+    assert values[newest] == stand_in._invented(CHANNEL, "views", newest)
+    assert values[(today() - timedelta(days=2)).isoformat()] is None
+    assert shown["views"]["total"] == sum(each for each in values.values() if each is not None)
+    assert shown["seconds_per_view"]["total"] is None
+    assert db.value(tx, "SELECT count(*) FROM metrics.days WHERE metric = 'views'") == 363
+    [video] = person("GET", f"/api/v1/artists/{artist}/items").body["items"]
+    assert video["details"]["views_28_days"] == 90
+
+
+def test_a_change_of_the_definition_is_named(person, google, artist):
+    connect(person, artist)
+    run("accounts")
+    collect_days("first")
+
+    assert daily(person, artist, days=200)["views"]["redefined_on"] == "2026-08-27"
+    assert daily(person, artist, days=200)["likes"]["redefined_on"] is None
+    assert daily(person, artist, days=2)["views"]["redefined_on"] is None
+
+
+def test_a_revised_day_replaces_the_one_before_and_missed_days_are_filled(person, tx, google, artist):
+    connect(person, artist)
+    run("accounts")
+    collect_days("first")
+    # Nothing ran for twenty days.
+    age(tx, days=20)
+    first = today() - timedelta(days=3 + 20 + 7)
+    google.analytics[CHANNEL] = {"views": {first.isoformat(): 77_777}}
+
+    assert collect_days("later")["since"] == first.isoformat()
+
+    history = daily(person, artist, days=60)["views"]["history"]
+    known = [each for each in history if each["value"] is not None]
+    assert {each["day"]: each["value"] for each in known}[first.isoformat()] == 77_777
+    assert db.value(tx, "SELECT count(*) FROM metrics.days WHERE metric = 'views'") == 363 + 20
+    assert len(known) == 60 - 3 or len(known) == 60 - 2  # UTC may be a day ahead of Los Angeles
+
+
+def test_loading_an_older_answer_again_changes_nothing(person, tx, google, artist):
+    connect(person, artist)
+    run("accounts")
+    collect_days("first")
+    before = daily(person, artist)
+    key = next(key for key in s3.list_keys("archive/connected/youtube/"))
+
+    assert load.handler({"key": key}, None)["days"] == 0
+    assert daily(person, artist) == before
+
+
+def test_revenue_needs_a_permission_of_its_own(person, google, artist):
+    connect(person, artist, revenue=True)
+    run("accounts")
+    collect_days("first")
+
+    assert daily(person, artist)["revenue_usd"]["total"] > 0
+
+
+def test_without_the_scope_of_analytics_nothing_is_connected(person, google, artist):
+    response = connect(person, artist, without="https://www.googleapis.com/auth/yt-analytics.readonly")
+
+    assert (response.status, response.body["error"]["code"]) == (400, "INVALID_REQUEST")
+
+
+def test_another_channel_than_the_artists_is_refused(person, google, artist):
+    person("PUT", f"/api/v1/artists/{artist}", {"accounts": {"youtube": CHANNEL}})
+
+    response = connect(person, artist, channel=OTHER)
+
+    assert response.status == 409
+    assert OTHER in response.body["error"]["message"]
+
+
+def test_a_withdrawn_permission_ends_the_days_and_leaves_the_public_figures(person, tx, google, artist):
+    connect(person, artist)
+    run("accounts")
+    collect_days("first")
+    google.sign_ins.refresh_tokens.clear()
+    google.sign_ins.access_tokens.clear()
+    age(tx, days=1)
+    [batch] = planned("second")
+
+    ended = social.handler(batch, None)
+    load.handler({"disconnected": ended["disconnected"]}, None)
+
+    [platform] = person("GET", f"/api/v1/artists/{artist}/metrics").body["platforms"]
+    assert (platform["state"], platform["connected"], platform["daily"]) == ("found", False, [])
+    assert "withdrawn" in platform["problem"]
+    assert [each["value"] for each in platform["figures"]] == [7, 5, 1]
+    age(tx, days=1)
+    assert planned("third") == []
+    # It can be given again.
+    assert connect(person, artist).status == 200
+    assert planned("fourth")[0]["since"] == ""
+
+
+def test_a_person_can_end_the_permission(person, tx, google, artist):
+    connect(person, artist)
+    run("accounts")
+    collect_days("first")
+
+    assert person("DELETE", f"/api/v1/artists/{artist}/accounts/youtube").status == 204
+
+    [platform] = person("GET", f"/api/v1/artists/{artist}/metrics").body["platforms"]
+    assert (platform["account_id"], platform["connected"], platform["daily"]) == (CHANNEL, False, [])
+    assert db.value(tx, "SELECT count(*) FROM metrics.days") == 0
+
+
+def test_a_token_that_ended_early_is_renewed_once_and_keeps_its_scopes(person, google, artist):
+    connect(person, artist, revenue=True)
+    run("accounts")
+    google.sign_ins.access_tokens.clear()
+
+    collect_days("first")
+
+    assert "revenue_usd" in daily(person, artist)
+    account = grants.Account("youtube", person.organisation_id, artist)
+    assert any("monetary" in each for each in grants.scopes(account))
+
+
+def test_public_figures_of_connected_channels_are_kept(person, tx, google, artist):
+    connect(person, artist)
+    run("accounts")
+    by = timedelta(days=40)
+    db.run(tx, "UPDATE metrics.points SET at = at - :by::interval, last_at = last_at - :by::interval", by=by)
+
+    assert points.remove_expired(tx, 10) == 0
+    person("DELETE", f"/api/v1/artists/{artist}/accounts/youtube")
+    assert points.remove_expired(tx, 10) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"ids": "channel==UCz"}, 403),
+        ({"metrics": ""}, 400),
+        ({"metrics": "plays"}, 400),
+        ({"metrics": "estimatedRevenue"}, 403),
+        ({"startDate": "2026-12-01"}, 400),
+        ({"dimensions": "video"}, 400),
+        ({"part": "x"}, 400),
+        ({"maxResults": "many"}, 400),
+    ],
+)
+def test_the_stand_in_refuses_what_youtube_refuses(google, change, status):
+    from urllib.parse import urlencode
+
+    from local.platforms import server
+    from local.platforms.google import Grant
+    from local.platforms.http import Request
+
+    scopes = ["https://www.googleapis.com/auth/yt-analytics.readonly"]
+    google.sign_ins.access_tokens["t"] = Grant(OWNER, scopes)
+    usual = {
+        "ids": "channel==MINE",
+        "startDate": "2026-11-01",
+        "endDate": "2026-11-20",
+        "metrics": "views",
+        "dimensions": "day",
+    }
+    headers = {"authorization": "Bearer t"}
+
+    def ask(query):
+        return server.answer(google, Request("GET", "http://x", "/v2/reports", urlencode(query), headers))
+
+    assert ask(usual).status == 200
+    assert ask(usual | change).status == status
+
+
+def test_the_sample_is_what_the_function_takes(event, tx, google):
+    assert social.handler(event("social.analytics"), None)["state"] == "disconnected"
