@@ -16,7 +16,7 @@ from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
 from showrunner.keys.inventory import EXPIRY_DAYS, INGESTION_KEYS
 from showrunner.metrics import grants
-from showrunner.metrics.definitions import CONNECTED
+from showrunner.metrics.definitions import CONNECTABLE
 from showrunner.production.files import video_folder
 from showrunner.rights.messages import PREFIX
 from showrunner.store import retention
@@ -110,7 +110,7 @@ def _forget_tokens(organisation_id: str) -> None:
     for connection_id in connected:
         connections.remove(connection_id)
     for each in followed:
-        if each["platform"] in CONNECTED:
+        if each["platform"] in CONNECTABLE:
             grants.remove(grants.Account(each["platform"], organisation_id, each["artist_id"]))
 
 

@@ -241,6 +241,8 @@ def _insights(app: App, request: Request, grant: Grant, account: str) -> Reply:
         METRICS
     ):
         return _error(400, 100, "(#100) metric must be one of the following values: views, reach, …")
+    if account.startswith("18"):
+        return _post_insights(query, grant, account)
     if query.get("period") != "day" or query.get("metric_type") != "total_value":
         return _error(400, 100, "(#100) Incompatible metrics and period")
     if account != user_id(grant.person):
@@ -253,6 +255,25 @@ def _insights(app: App, request: Request, grant: Grant, account: str) -> Reply:
     ]
     # Empty instead of 0, up to two days late.
     return Reply.json({"data": [] if grant.person in app.unknown else values})
+
+
+def _post_insights(query: dict[str, str], grant: Grant, post: str) -> Reply:
+    """Return a post's insights, of its whole life: these take neither period nor metric_type."""
+    if set(query) != {"metric"}:
+        return _error(400, 100, "(#100) Incompatible metrics and period")
+    if INSIGHTS not in grant.scopes:
+        return _error(403, 10, "Application does not have permission for this action")
+    number = int(post) % 1_000
+    values = [
+        {
+            "name": each,
+            "period": "lifetime",
+            "values": [{"value": 50 * (number + 1)}],
+            "id": f"{post}/insights",
+        }
+        for each in query["metric"].split(",")
+    ]
+    return Reply.json({"data": values})
 
 
 def _scripted(outcomes: Outcomes) -> Reply | None:

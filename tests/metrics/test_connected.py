@@ -13,7 +13,8 @@ from local.platforms import instagram as instagram_stand_in
 from local.platforms import tiktok as tiktok_stand_in
 from showrunner import rates
 from showrunner.aws import dynamodb, s3, sdk, ssm
-from showrunner.errors import CredentialRejected, PlatformUnavailable
+from showrunner.database import db
+from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
 from showrunner.metrics import clients, fetching, grants
 from showrunner.store.metrics import accounts
 from tests.conftest import put_secrets
@@ -96,6 +97,30 @@ def test_tiktoks_figures_are_collected_once_the_owner_agrees(person, apps, artis
     assert platform["state"] == "found"
     views = sum(100 * (1 + number) for number in range(25))  # two pages
     assert values == {"followers": 4_200, "likes": 99, "videos": 25, "views": views}
+
+
+@pytest.mark.parametrize(
+    ("platform", "kind", "figures"),
+    [
+        ("tiktok", "video", {"views": 300, "likes": 10, "comments": 1, "shares": 0}),
+        ("instagram", "post", {"likes": 0, "comments": 0, "views": 50, "reach": 50}),
+    ],
+)
+def test_videos_and_posts_have_figures_of_their_own(person, tx, apps, artist, platform, kind, figures):
+    apps.instagram_app.figures["ada"] = {"media_count": 12}
+    connect(person, artist, platform)
+    run("first", platform)
+
+    items = person("GET", f"/api/v1/artists/{artist}/items?kind={kind}").body["items"]
+
+    assert len(items) == (3 if platform == "tiktok" else 12)
+    assert figures in [each["figures"] for each in items]
+    # Insights are asked for the ten newest posts.
+    assert sum("views" in each["figures"] for each in items) == min(len(items), 10)
+    count = db.value(tx, "SELECT count(*) FROM metrics.item_points")
+    for key in s3.list_keys(f"archive/connected/{platform}/"):
+        load.handler({"key": key}, None)
+    assert db.value(tx, "SELECT count(*) FROM metrics.item_points") == count > 0
 
 
 def test_views_of_more_videos_than_are_read_are_unknown(person, apps, artist):
@@ -273,6 +298,31 @@ def test_a_token_that_tiktok_ended_early_is_renewed_at_once(person, apps, artist
 
     assert run("first", "tiktok").states == ["fetched"]
     assert apps.tiktok_app.refreshes == 1
+
+
+def test_a_renewal_that_was_interrupted_is_named_as_the_reason(person, apps, artist):
+    """TikTok's refresh token works once: a worker that dies after the answer loses the next one."""
+    connect(person, artist, "tiktok")
+    account = account_of(person, artist, "tiktok")
+
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    def killed_after_the_answer(token):
+        clients.refresh("tiktok", token)
+        raise Killed
+
+    soon = time.time() + 7_200 - 300
+    with pytest.raises(Killed):
+        grants.access_token(account, killed_after_the_answer, now=soon)
+
+    # The access token still lasts for five minutes; then the renewal is tried again.
+    with pytest.raises(Disconnected, match=r"interrupted.*Nobody withdrew"):
+        grants.access_token(account, _refresh("tiktok"), now=soon + 60)
+    assert connect(person, artist, "tiktok").status == 200
+    apps.tiktok_app.revoke("ada")
+    with pytest.raises(Disconnected, match="withdrawn or has expired"):
+        grants.access_token(account, _refresh("tiktok"), now=soon)
 
 
 def test_tokens_of_another_organisation_can_not_be_opened(person, apps, artist):

@@ -1,12 +1,15 @@
 """Ask TikTok, Instagram and YouTube Analytics about accounts that owners connected. Uses no database."""
 
+import contextlib
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from showrunner import breakers, quotas, rates
-from showrunner.errors import ConfigurationMissing, Disconnected
+from showrunner.errors import ConfigurationMissing, Disconnected, PlatformRejected, QuotaExceeded
 from showrunner.metrics import clients, fetching, grants
 from showrunner.metrics.archive import Batch
 from showrunner.metrics.fetching import Result
@@ -17,6 +20,8 @@ from showrunner.platforms.credentials import TokenRefused
 MOST_PAGES = 5
 # The first report of a channel has the days of a year.
 FIRST_DAYS = 365
+# Insights of an account's newest posts are a call each, and begin within this time of the function's 120 s.
+MOST_POSTS, POSTS_SECONDS = 10, 60
 
 
 def fetch(batch: Batch) -> Result:
@@ -113,7 +118,8 @@ def _tiktok(call: Callable[[], bytes]) -> bytes:
 
 
 def _ask_instagram(batch: Batch) -> bytes:
-    """Return {profile, media, insights}: three answers."""
+    """Return {profile, media, insights, posts}: three answers, and the insights of the newest posts by id."""
+    until = time.monotonic() + POSTS_SECONDS
     token, client = _token(batch), clients.client_of_instagram()
     [account_id] = batch.accounts
     now = datetime.now(UTC)
@@ -122,13 +128,25 @@ def _ask_instagram(batch: Batch) -> bytes:
         "media": lambda: client.media(token),
         "insights": lambda: client.insights(token, account_id, now),
     }
-    bucket = f"instagram:{batch.artist_id}"
-    answers = {}
-    for name, call in calls.items():
-        rates.reserve(bucket, rates.INSTAGRAM_ACCOUNT)
-        with breakers.guard("instagram", "figures"):
-            answers[name], seconds = call()
-        if seconds is not None:
-            # The answer counts; the next call waits.
-            rates.pause(bucket, seconds)
+    answers: dict[str, Any] = {name: _instagram(batch, call) for name, call in calls.items()}
+    answers["posts"] = {}
+    for post in (answers["media"].get("data") or [])[:MOST_POSTS]:
+        if time.monotonic() > until:
+            break
+        with contextlib.suppress(PlatformRejected, QuotaExceeded):
+            # A story without enough viewers, or no call left in this hour: the account's own figures count.
+            answers["posts"][post["id"]] = _instagram(
+                batch, partial(client.post_insights, token, str(post["id"]))
+            )
     return json.dumps(answers).encode()
+
+
+def _instagram(batch: Batch, call: Callable[[], tuple[dict[str, Any], float | None]]) -> dict[str, Any]:
+    bucket = f"instagram:{batch.artist_id}"
+    rates.reserve(bucket, rates.INSTAGRAM_ACCOUNT)
+    with breakers.guard("instagram", "figures"):
+        answer, seconds = call()
+    if seconds is not None:
+        # The answer counts; the next call waits.
+        rates.pause(bucket, seconds)
+    return answer

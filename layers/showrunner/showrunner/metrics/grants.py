@@ -16,6 +16,14 @@ from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavaila
 from showrunner.models import Tokens
 
 PURPOSE = "grant"
+# Platforms whose refresh tokens work once.
+_ROTATING = ("tiktok",)
+# The mark of a renewal that has begun and not ended, kept as long as a refresh token lasts.
+_BEGUN, _BEGUN_SECONDS = "renewal", 180 * 86_400
+_INTERRUPTED = (
+    "A renewal of the permission was interrupted, so that the platform's new token was lost. Nobody withdrew "
+    "the permission: connect the account again."
+)
 # Longer than a platform's slowest answer; a worker that died meanwhile holds nobody up for more than this.
 LOCK_SECONDS = 20
 
@@ -94,21 +102,41 @@ def scopes(account: Account, now: float | None = None) -> list[str]:
 
 def remove(account: Account) -> None:
     """Forget an account's tokens."""
-    dynamodb.remove(_key(account), "tokens")
+    for part in ("tokens", _BEGUN):
+        dynamodb.remove(_key(account), part)
 
 
 def _renew(account: Account, refresh: Refresh, found: dict[str, Any], refused: str | None, at: float) -> str:
+    was_begun = account.platform in _ROTATING and _begin(account, at)
     try:
         tokens = refresh(found["refresh_token"])
-    except Disconnected:
+    except Disconnected as error:
         remove(account)
+        if was_begun:
+            raise Disconnected(_INTERRUPTED) from error
         raise
     except PlatformUnavailable as error:
+        if not error.was_sent and not was_begun:
+            dynamodb.remove(_key(account), _BEGUN)
         return _without_renewal(found, refused, at, error)
     # A renewal that names no scopes changes none.
     kept = tokens if tokens.scopes else tokens._replace(scopes=tuple(found["scopes"].split()))
     save(account, kept, at)
+    if account.platform in _ROTATING:
+        dynamodb.remove(_key(account), _BEGUN)
     return tokens.access_token
+
+
+def _begin(account: Account, at: float) -> bool:
+    """Record that a renewal begins. Returns whether an earlier one never came to its end.
+
+    A refresh token that works once is lost if its successor's answer is lost, or its worker dies before the
+    successor is stored. No order of calls prevents that: the platform has no way to ask again. But the reason
+    is known then.
+    """
+    was_begun = dynamodb.find(_key(account), _BEGUN, at) is not None
+    dynamodb.put(_key(account), _BEGUN, {}, at + _BEGUN_SECONDS)
+    return was_begun
 
 
 def _without_renewal(

@@ -23,6 +23,8 @@ _READERS = {
     "tiktok": tiktok_statistics.read,
     "instagram": instagram_statistics.read,
 }
+# Platforms whose answer about an account has its newest items too.
+_ITEM_READERS = {"tiktok": tiktok_statistics.read_videos, "instagram": instagram_statistics.read_posts}
 
 
 def load(key: str) -> dict[str, int]:
@@ -45,6 +47,8 @@ def load(key: str) -> dict[str, int]:
             for each in answer.accounts
         ]
         accounts.save_checked(tx, answer.platform, answer.fetched_at, checked, only)
+        if read_items := _ITEM_READERS.get(answer.platform):
+            item_loading.save(tx, answer.platform, answer.fetched_at, read_items(answer.body), [], only)
     return {"artists": len(artists), "runs": len(written)}
 
 

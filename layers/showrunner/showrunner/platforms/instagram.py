@@ -35,9 +35,10 @@ SCOPES = ("instagram_business_basic", "instagram_business_manage_insights")
 # https://developers.facebook.com/docs/graph-api/changelog
 VERSION = "v26.0"
 _PROFILE = "user_id,username,name,account_type,followers_count,follows_count,media_count"
-_MEDIA = "id,media_type,media_product_type,permalink,timestamp,like_count,comments_count"
+_MEDIA = "id,caption,media_type,media_product_type,permalink,timestamp,like_count,comments_count"
 # Of a day that is over; Instagram needs up to two days for them.
 _INSIGHTS = "views,reach,total_interactions"
+_POST_INSIGHTS = "views,reach"
 # https://developers.facebook.com/docs/graph-api/guides/error-handling
 _TOKEN_ENDED = 190
 _BUSY = (1, 2, 4, 17, 32, 613, 80002)
@@ -142,6 +143,10 @@ class Instagram:
         }
         query = {"metric": _INSIGHTS, "period": "day", "metric_type": "total_value", **period}
         return self._get(f"/{account_id}/insights", query, access_token)
+
+    def post_insights(self, access_token: str, post_id: str) -> tuple[dict[str, Any], float | None]:
+        """Return a post's figures since it was published, as `profile` does."""
+        return self._get(f"/{post_id}/insights", {"metric": _POST_INSIGHTS}, access_token)
 
     def _get(
         self, path: str, query: dict[str, str], access_token: str

@@ -4,12 +4,14 @@ https://developers.facebook.com/docs/instagram-platform/reference/instagram-medi
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from showrunner.errors import PlatformUnavailable
-from showrunner.models import Statistics
+from showrunner.models import Item, Statistics
 
 # Theirs -> ours.
+_POST = {"like_count": "likes", "comments_count": "comments"}
 _PROFILE = {"followers_count": "followers", "media_count": "posts"}
 # Figures of the last day that is over.
 _INSIGHTS = {"views": "views_day", "reach": "reach_day", "total_interactions": "interactions_day"}
@@ -22,13 +24,52 @@ def read(body: bytes) -> list[Statistics]:
     """
     try:
         document = json.loads(body)
-        profile = document["profile"]
-        # Some versions wrap it.
-        user = profile["data"][0] if "data" in profile else profile
+        user = _user(document)
         figures = {ours: int(user[theirs]) for theirs, ours in _PROFILE.items() if theirs in user}
         return [Statistics(str(user["user_id"]), figures | _insights(document["insights"]), document)]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise PlatformUnavailable("Instagram's answer isn't the account that it should be.") from error
+
+
+def read_posts(body: bytes) -> list[Item]:
+    """Return the newest posts of {profile, media, insights, posts}. Raises PlatformUnavailable.
+
+    `posts` has the insights of the newest of them, by id; Instagram leaves out what it doesn't know yet.
+    """
+    try:
+        document = json.loads(body)
+        user = _user(document)
+        insights = document.get("posts") or {}
+        return [
+            Item(
+                "post",
+                str(post["id"]),
+                str(user["user_id"]),
+                (post.get("caption") or "").split("\n")[0][:200] or None,
+                datetime.fromisoformat(post["timestamp"]),
+                {ours: int(post[theirs]) for theirs, ours in _POST.items() if theirs in post}
+                | _lifetime(insights.get(post["id"]) or {}),
+                {"type": post.get("media_product_type") or post["media_type"]},
+            )
+            for post in document["media"]["data"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise PlatformUnavailable("Instagram's answer isn't the list of posts that it should be.") from error
+
+
+def _user(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the profile, which some versions wrap."""
+    profile = document["profile"]
+    return dict(profile["data"][0] if "data" in profile else profile)
+
+
+def _lifetime(answer: dict[str, Any]) -> dict[str, int]:
+    """Return a post's views and reach, without those that Instagram doesn't know yet."""
+    return {
+        each["name"]: int(each["values"][0]["value"])
+        for each in answer.get("data") or []
+        if each["name"] in ("views", "reach") and each.get("values")
+    }
 
 
 def _insights(answer: dict[str, Any]) -> dict[str, int]:

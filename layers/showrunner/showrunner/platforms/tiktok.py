@@ -35,7 +35,7 @@ _USER_FIELDS = (
     *("open_id", "display_name", "username", "is_verified"),
     *("follower_count", "following_count", "likes_count", "video_count"),
 )
-_VIDEO_FIELDS = ("id", "create_time", "view_count", "like_count", "comment_count", "share_count")
+_VIDEO_FIELDS = ("id", "title", "create_time", "view_count", "like_count", "comment_count", "share_count")
 # Videos of a page: https://developers.tiktok.com/doc/tiktok-api-v2-video-list
 PAGE = 20
 # The stage lacks these scopes of the grant, or the grant itself is gone.

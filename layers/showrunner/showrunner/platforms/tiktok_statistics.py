@@ -4,12 +4,19 @@ https://developers.tiktok.com/doc/tiktok-api-v2-get-user-info
 """
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.errors import PlatformUnavailable
-from showrunner.models import Statistics
+from showrunner.models import Item, Statistics
 
 # Theirs -> ours.
+_COUNTERS = {
+    "view_count": "views",
+    "like_count": "likes",
+    "comment_count": "comments",
+    "share_count": "shares",
+}
 _FIGURES = {"follower_count": "followers", "likes_count": "likes", "video_count": "videos"}
 
 
@@ -26,6 +33,28 @@ def read(body: bytes) -> list[Statistics]:
         return [Statistics(user["open_id"], figures | _views(pages), {"user": user, "pages": pages})]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PlatformUnavailable("TikTok's answer isn't the account that it should be.") from error
+
+
+def read_videos(body: bytes) -> list[Item]:
+    """Return the videos of {user, pages}, newest first. Raises PlatformUnavailable."""
+    try:
+        document = json.loads(body)
+        account_id = document["user"]["data"]["user"]["open_id"]
+        return [
+            Item(
+                "video",
+                str(video["id"]),
+                account_id,
+                video.get("title") or None,
+                datetime.fromtimestamp(int(video["create_time"]), UTC),
+                {ours: int(video[theirs]) for theirs, ours in _COUNTERS.items() if theirs in video},
+                {},
+            )
+            for page in document["pages"]
+            for video in page["data"]["videos"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PlatformUnavailable("TikTok's answer isn't the list of videos that it should be.") from error
 
 
 def next_cursor(page: bytes) -> int | None:
