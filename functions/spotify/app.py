@@ -1,4 +1,4 @@
-"""Metrics machine, step FetchSpotify -> Spotify's raw answer about artists is archived. No database."""
+"""Metrics machine, step FetchSpotify -> Spotify's answer about artists or albums, archived. No database."""
 
 from typing import Any
 
@@ -9,4 +9,6 @@ from showrunner.telemetry import entrypoint
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return fetching.fetch_spotify(Batch(event["platform"], event["accounts"], event["key"]))
+    # Batches of the release before have no reading.
+    reading = event.get("reading", "")
+    return fetching.fetch_spotify(Batch(event["platform"], event["accounts"], event["key"], reading=reading))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import limits
+from local.platforms import limits, spotify_catalogue
 from local.platforms.http import Reply, Request
 
 Json = dict[str, Any]
@@ -61,6 +61,8 @@ def answer(app: App, request: Request) -> Reply | None:
     """Return the reply, None if the path isn't Spotify's."""
     if request.path == TOKEN:
         return _token(app, request) if request.method == "POST" else _error(405, "Method not allowed")
+    if spotify_catalogue.is_path(request.path):
+        return _guarded(app, request) or spotify_catalogue.answer(app.mode, request)
     if request.path != ARTISTS and not request.path.startswith(f"{ARTISTS}/"):
         return None
     return _guarded(app, request) or (

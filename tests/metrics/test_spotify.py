@@ -1,6 +1,7 @@
 """Artists on Spotify: their figures in both modes of an app, its limits, and its failures."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 
@@ -8,12 +9,14 @@ from functions.collect import app as collect
 from functions.load import app as load
 from functions.spotify import app as spotify
 from local.platforms import spotify as stand_in
+from local.platforms import spotify_catalogue as catalogue
+from local.platforms.http import Request
 from showrunner import quotas, rates
 from showrunner.aws import s3, sdk, ssm
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable
-from showrunner.metrics import collection, fetching
+from showrunner.metrics import collection, fetching, readings
 from tests.conftest import put_secrets
-from tests.metrics.conftest import run
+from tests.metrics.conftest import run, run_items
 
 ARTIST, OTHER = "a" * 22, "b" * 22
 
@@ -282,3 +285,64 @@ def test_the_window_of_the_stand_in_refuses_the_call_that_is_too_many(app):
     statuses = [stand_in.answer(app, request).status for _ in range(app.window.calls + 1)]
 
     assert (statuses.count(200), statuses[-1]) == (app.window.calls, 429)
+
+
+# ------------------------------------------------------------------------------------------------ Albums
+
+
+def listed(client, artist, kind):
+    return client("GET", f"/api/v1/artists/{artist}/items?kind={kind}&limit=100").body["items"]
+
+
+def test_albums_and_tracks_are_found_and_have_their_popularity(client, tx, app, artist):
+    run("accounts", platform="spotify")
+    assert run_items("albums", "spotify").states == ["fetched"]
+    assert run_items("details", "spotify").states == ["fetched"]
+    assert run_items("tracks", "spotify").states == ["fetched"]
+
+    albums, tracks = listed(client, artist, "album"), listed(client, artist, "track")
+
+    assert len(albums) == catalogue.ALBUM_COUNT
+    assert len(tracks) == catalogue.ALBUM_COUNT * catalogue.TRACK_COUNT
+    assert {tuple(sorted(each["figures"])) for each in albums} == {("popularity", "tracks")}
+    assert {tuple(sorted(each["figures"])) for each in tracks} == {("popularity",)}
+    assert albums[0]["details"]["label"] == "Tide Records"
+    assert all(each["details"]["isrc"] for each in tracks)
+    assert app.calls == 4  # an artist, its list, three albums, twelve tracks
+
+
+def test_an_app_in_development_mode_gets_albums_one_by_one_and_no_popularity(client, tx, development, artist):
+    run("accounts", platform="spotify")
+    run_items("albums", "spotify")
+
+    assert run_items("details", "spotify").states == ["fetched"] * catalogue.ALBUM_COUNT
+
+    albums, tracks = listed(client, artist, "album"), listed(client, artist, "track")
+    assert {tuple(each["figures"]) for each in albums} == {("tracks",)}
+    assert {tuple(each["figures"]) for each in tracks} == {()}
+    assert "label" not in albums[0]["details"]
+    assert quotas.spent("spotify", "calls") == development.calls == 2 + catalogue.ALBUM_COUNT
+
+
+def test_24_runs_of_a_development_app_stay_within_its_calls_of_a_day():
+    calls = collection.SPOTIFY_DEVELOPMENT.calls + sum(each.calls for each in readings.SPOTIFY_DEVELOPMENT)
+
+    assert 24 * calls <= quotas.SPOTIFY_CALLS_A_DAY
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "mode", "status"),
+    [
+        ("/v1/albums", {"ids": ",".join(["a" * 22] * 21)}, "extended", 400),
+        ("/v1/albums", {"ids": "a" * 22}, "development", 403),
+        ("/v1/tracks", {"ids": "a" * 22}, "development", 403),
+        ("/v1/tracks", {"ids": "short"}, "extended", 400),
+        (f"/v1/artists/{'a' * 22}/albums", {"limit": "51"}, "extended", 400),
+        (f"/v1/artists/{'a' * 22}/albums", {"include_groups": "live"}, "extended", 400),
+        (f"/v1/albums/{'a' * 22}", {}, "development", 200),
+    ],
+)
+def test_the_stand_in_refuses_albums_as_spotify_does(path, query, mode, status):
+    request = Request("GET", "http://x", path, urlencode(query), {})
+
+    assert catalogue.answer(mode, request).status == status

@@ -34,8 +34,9 @@ YOUTUBE = Size(ids=50, calls=14)
 # https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists. 400 calls are 20,000
 # artists in 80 s at the rate of rates.py.
 SPOTIFY_EXTENDED = Size(ids=50, calls=400)
-# Apps in development mode get one artist for a call, and their calls of a day are counted.
-SPOTIFY_DEVELOPMENT = Size(ids=1, calls=quotas.SPOTIFY_CALLS_A_DAY // 24)
+# Apps in development mode get one artist for a call, and their calls of a day are counted: 720 of 900. The
+# rest is for albums (readings.py).
+SPOTIFY_DEVELOPMENT = Size(ids=1, calls=30)
 # A connected account has its own calls. With more of them a run would last longer than its hour.
 CONNECTIONS = Size(ids=1, calls=2_000)
 

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from showrunner import breakers, config, quotas, rates
@@ -19,8 +19,8 @@ from showrunner.errors import (
 )
 from showrunner.metrics import archive
 from showrunner.metrics.archive import Batch
-from showrunner.platforms import spotify_statistics, youtube_items, youtube_statistics
-from showrunner.platforms.spotify import CLIENT_ID, CLIENT_SECRET, Spotify
+from showrunner.platforms import spotify_items, spotify_statistics, youtube_items, youtube_statistics
+from showrunner.platforms.spotify import CLIENT_ID, CLIENT_SECRET, PAGE, Spotify
 from showrunner.platforms.youtube import Feeds, Youtube
 from showrunner.telemetry import logger, metrics
 
@@ -30,6 +30,8 @@ MOST_WAIT_SECONDS = 600
 type Result = dict[str, Any]
 
 
+# 200 albums and singles of an artist.
+MOST_ALBUM_PAGES = 4
 # A batch of feeds takes no new one after this: what has come until then is archived.
 FEEDS_SECONDS = 30
 
@@ -113,8 +115,9 @@ def _archive_feeds(batch: Batch) -> Result:
 
 
 def fetch_spotify(batch: Batch) -> Result:
-    """Archive what Spotify says about artists: up to 50 in extended mode, one in development mode.
+    """Archive what Spotify says about artists, albums or tracks.
 
+    A call is about several in extended mode, about one in development mode.
     Returns and raises what `archive_once` does. A stage without an app at Spotify skips the batch.
     """
     client_id, client_secret = ssm.secrets(
@@ -123,25 +126,55 @@ def fetch_spotify(batch: Batch) -> Result:
     if not client_id or not client_secret:
         return skipped(f"This stage has no app at Spotify: store {CLIENT_ID} and {CLIENT_SECRET}.")
     is_extended = config.setting("SPOTIFY_MODE") == "extended"
-    ledger = quotas.Ledger("spotify", "calls", quotas.SPOTIFY_CALLS_A_DAY)
 
     def ask() -> bytes:
-        spotify = _spotify(client_id, client_secret)
-        rates.reserve("spotify", rates.SPOTIFY)
-        day = None if is_extended else ledger.spend(1)
-        try:
-            with breakers.guard("spotify", "artists"):
-                return spotify.artists(batch.accounts) if is_extended else spotify.artist(batch.accounts[0])
-        except QuotaExceeded as error:
-            raise QuotaExceeded(error.message, _pause_for_quota(error)) from error
-        except PlatformUnavailable as error:
-            if not error.was_sent and day:
-                ledger.give_back(1, day)
-            if error.was_sent and error.retry_after is not None:
-                rates.pause("spotify", error.retry_after)
-            raise
+        spotify, ids = _spotify(client_id, client_secret), batch.accounts
+        match batch.reading:
+            case "albums":
+                return _all_albums(spotify, ids[0], is_extended=is_extended)
+            case "album_tracks":
+                call = partial(spotify.albums, ids) if is_extended else partial(spotify.album, ids[0])
+            case "tracks":
+                call = partial(spotify.tracks, ids)
+            case _:
+                call = partial(spotify.artists, ids) if is_extended else partial(spotify.artist, ids[0])
+        return _call_spotify(call, is_extended=is_extended)
 
-    return archive_once(batch, ask, spotify_statistics.read)
+    readers: dict[str, Callable[[bytes], Any]] = {
+        "albums": spotify_items.read_albums,
+        "album_tracks": spotify_items.read_album_tracks,
+        "tracks": spotify_items.read_tracks,
+    }
+    return archive_once(batch, ask, readers.get(batch.reading, spotify_statistics.read))
+
+
+def _all_albums(spotify: Spotify, artist_id: str, *, is_extended: bool) -> bytes:
+    """Return {artist_id, pages}: the answers with all of an artist's albums, at most MOST_ALBUM_PAGES."""
+    pages: list[Any] = []
+    while len(pages) < MOST_ALBUM_PAGES:
+        call = partial(spotify.albums_of, artist_id, len(pages) * PAGE)
+        pages.append(json.loads(_call_spotify(call, is_extended=is_extended)))
+        if not spotify_items.has_more(pages[-1]):
+            break
+    return json.dumps({"artist_id": artist_id, "pages": pages}).encode()
+
+
+def _call_spotify(call: Callable[[], bytes], *, is_extended: bool) -> bytes:
+    """Send a call within the app's rate, and within its calls of the day in development mode."""
+    ledger = quotas.Ledger("spotify", "calls", quotas.SPOTIFY_CALLS_A_DAY)
+    rates.reserve("spotify", rates.SPOTIFY)
+    day = None if is_extended else ledger.spend(1)
+    try:
+        with breakers.guard("spotify", "artists"):
+            return call()
+    except QuotaExceeded as error:
+        raise QuotaExceeded(error.message, _pause_for_quota(error)) from error
+    except PlatformUnavailable as error:
+        if not error.was_sent and day:
+            ledger.give_back(1, day)
+        if error.was_sent and error.retry_after is not None:
+            rates.pause("spotify", error.retry_after)
+        raise
 
 
 def _pause_for_quota(error: QuotaExceeded) -> datetime:

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from showrunner import config
 from showrunner.aws import schedules
 from showrunner.database import db
 from showrunner.metrics import archive, collection
 from showrunner.metrics.definitions import items_schedule
-from showrunner.metrics.readings import READINGS, Reading
+from showrunner.metrics.readings import Reading
+from showrunner.metrics.readings import of as readings_of
 from showrunner.store.metrics import accounts, items, readings
 
 # YouTube revises its figures of days for about a week.
@@ -24,7 +26,8 @@ def plan(run: str, platform: str) -> dict[str, Any]:
         return collection.planned(run, known)
     if not schedules.is_work_due(items_schedule(platform), now.timestamp()):
         return collection.planned(run, [])
-    asked = READINGS[platform]
+    is_extended = platform != "spotify" or config.setting("SPOTIFY_MODE") == "extended"
+    asked = readings_of(platform, is_extended=is_extended)
     with db.transaction() as tx:
         chosen = [(reading, _claim(tx, platform, reading, run, now)) for reading in asked]
         next_at = _next_due_at(tx, platform, asked)

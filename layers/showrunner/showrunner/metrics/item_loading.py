@@ -9,7 +9,7 @@ from showrunner.metrics.archive import Answer
 from showrunner.metrics.definitions import ITEM_METRICS, definition
 from showrunner.metrics.runs import Run
 from showrunner.models import Item
-from showrunner.platforms import youtube_analytics, youtube_items
+from showrunner.platforms import spotify_items, youtube_analytics, youtube_items
 from showrunner.store.metrics import days, items
 from showrunner.store.metrics import readings as readings_store
 
@@ -55,6 +55,12 @@ def _load_analytics(answer: Answer) -> dict[str, int]:
 def read(answer: Answer) -> list[Item]:
     """Return the items of an answer. Raises PlatformUnavailable."""
     match answer.platform, answer.reading:
+        case "spotify", "albums":
+            return spotify_items.read_albums(answer.body)
+        case "spotify", "album_tracks":
+            return spotify_items.read_album_tracks(answer.body)
+        case "spotify", "tracks":
+            return spotify_items.read_tracks(answer.body)
         case "youtube", "videos":
             return youtube_items.read_statistics(answer.body)
         case "youtube", "top_videos":
@@ -88,7 +94,7 @@ def save(
             "details": each.details,
         }
         # Twice in one answer, as when a list moves while its pages are read.
-        for each in {(each.kind, each.item_id): each for each in found if each.account_id}.values()
+        for each in {(e.kind, e.item_id, e.account_id): e for e in found if e.account_id}.values()
     ]
     items.save_listed(tx, platform, at, listed, artist_id)
     stated = {(each.kind, each.item_id): each for each in found if each.figures or not each.account_id}

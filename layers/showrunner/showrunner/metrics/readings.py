@@ -26,6 +26,13 @@ class Reading(NamedTuple):
 
 
 READINGS = {
+    # Apps in extended mode; 550 calls an hour are two minutes at the rate of rates.py.
+    "spotify": (
+        Reading("albums", None, DAY, 7 * DAY, ids=1, calls=400),
+        # Twenty albums with their tracks, and fifty tracks, are a call.
+        Reading("album_tracks", "album", DAY, 7 * DAY, ids=20, calls=100),
+        Reading("tracks", "track", DAY, 7 * DAY, ids=50, calls=50),
+    ),
     "youtube": (
         # Channels' feeds have the newest 15 videos and cost no unit. A batch is ten feeds.
         Reading("uploads", None, 6 * HOUR, DAY, ids=10, calls=500),
@@ -41,6 +48,17 @@ READINGS = {
         Reading("analytics", None, DAY, DAY, ids=1, calls=1_000, is_connected=True),
     ),
 }
+# Apps in development mode get one album for a call, and no popularity of tracks. 24 runs use 168 of the day's
+# calls; collection.py leaves them.
+SPOTIFY_DEVELOPMENT = (
+    Reading("albums", None, 7 * DAY, 30 * DAY, ids=1, calls=3),
+    Reading("album_tracks", "album", 30 * DAY, 90 * DAY, ids=1, calls=4),
+)
+
+
+def of(platform: str, *, is_extended: bool = True) -> tuple[Reading, ...]:
+    """Return a platform's readings. `is_extended`: the mode of the app at Spotify."""
+    return READINGS[platform] if is_extended else SPOTIFY_DEVELOPMENT
 
 
 def find(platform: str, name: str) -> Reading:

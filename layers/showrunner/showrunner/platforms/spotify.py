@@ -1,4 +1,4 @@
-"""Ask Spotify's Web API for artists: https://developer.spotify.com/documentation/web-api.
+"""Ask Spotify's Web API for artists, albums and tracks: https://developer.spotify.com/documentation/web-api.
 
 An app in extended mode gets 50 artists for a call. One in development mode gets a single one, without
 followers and popularity: https://developer.spotify.com/documentation/web-api/concepts/quota-modes.
@@ -23,10 +23,12 @@ from showrunner.platforms.http import Answer, Sender
 # A call with its token is two requests.
 SECONDS = 8
 CALL_SECONDS = 12
-# 50 artists with pictures and genres have 80 KB.
-MOST_BYTES = 2 << 20
+# 50 artists with pictures and genres have 80 KB, 20 albums with their markets 1 MB.
+MOST_BYTES = 4 << 20
 # Ids of one call: https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists
 MOST_IDS = 50
+# Albums of a page: https://developer.spotify.com/documentation/web-api/reference/get-an-artists-albums
+PAGE = 50
 CLIENT_ID, CLIENT_SECRET = "spotify/client_id", "spotify/client_secret"
 # A token that ends within a minute isn't used any more.
 _LEAST_SECONDS = 60
@@ -58,6 +60,26 @@ class Spotify:
     def artist(self, id_: str) -> bytes:
         """Return the answer about one artist, an error document without one. Raises as `artists` does."""
         return self._get(f"/v1/artists/{id_}")
+
+    def albums_of(self, artist_id: str, offset: int) -> bytes:
+        """Return a page of an artist's albums and singles, from number `offset` on. Raises as `artists` does.
+
+        https://developer.spotify.com/documentation/web-api/reference/get-an-artists-albums
+        """
+        page = {"include_groups": "album,single", "limit": str(PAGE), "offset": str(offset)}
+        return self._get(f"/v1/artists/{artist_id}/albums", page)
+
+    def albums(self, ids: list[str]) -> bytes:
+        """Return up to 20 albums with their tracks, for apps in extended mode. Raises as `artists` does."""
+        return self._get("/v1/albums", {"ids": ",".join(ids)})
+
+    def album(self, id_: str) -> bytes:
+        """Return an album with its tracks, an error document without one. Raises as `artists` does."""
+        return self._get(f"/v1/albums/{id_}")
+
+    def tracks(self, ids: list[str]) -> bytes:
+        """Return up to 50 tracks, for apps in extended mode. Raises as `artists` does."""
+        return self._get("/v1/tracks", {"ids": ",".join(ids)})
 
     def _get(self, path: str, query: dict[str, str] | None = None) -> bytes:
         """Return the body of an answer 200 or 404. A token that was refused is replaced once."""
