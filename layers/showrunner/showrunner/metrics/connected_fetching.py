@@ -13,7 +13,7 @@ from showrunner.errors import ConfigurationMissing, Disconnected, PlatformReject
 from showrunner.metrics import clients, fetching, grants
 from showrunner.metrics.archive import Batch
 from showrunner.metrics.fetching import Result
-from showrunner.platforms import google, instagram_statistics, tiktok_statistics, youtube_analytics
+from showrunner.platforms import google, instagram_statistics, tiktok_statistics, youtube_reports
 from showrunner.platforms.credentials import TokenRefused
 
 # Views of an account with more videos are unknown: a page of 20 is a call.
@@ -31,7 +31,7 @@ def fetch(batch: Batch) -> Result:
     without an app at the platform skips the batch.
     """
     asked: dict[str, tuple[Callable[[Batch], bytes], Callable[[bytes], Any]]] = {
-        "youtube": (_ask_analytics, lambda body: youtube_analytics.read(body, batch.accounts[0])),
+        "youtube": (_ask_analytics, lambda body: youtube_reports.read(body, batch.accounts[0])),
         "tiktok": (_ask_tiktok, tiktok_statistics.read),
         "instagram": (_ask_instagram, instagram_statistics.read),
     }

@@ -19,7 +19,7 @@ from showrunner.errors import (
 )
 from showrunner.metrics import archive
 from showrunner.metrics.archive import Batch
-from showrunner.platforms import spotify_items, spotify_statistics, youtube_items, youtube_statistics
+from showrunner.platforms import spotify_items, spotify_statistics, websub, youtube_items, youtube_statistics
 from showrunner.platforms.spotify import CLIENT_ID, CLIENT_SECRET, PAGE, Spotify
 from showrunner.platforms.youtube import Feeds, Youtube
 from showrunner.telemetry import logger, metrics
@@ -87,7 +87,7 @@ def fetch_youtube(batch: Batch) -> Result:
 
 
 def _archive_feeds(batch: Batch) -> Result:
-    """Archive the channels' feeds as {channel id: Atom}, null for a channel without a feed.
+    """Archive the channels' feeds as {channel id: Atom}, null for a channel without a feed that can be read.
 
     Channels whose turn doesn't come in FEEDS_SECONDS, or before a failure, stay due.
     """
@@ -99,7 +99,9 @@ def _archive_feeds(batch: Batch) -> Result:
             if answered and time.monotonic() > until:
                 break
             try:
-                answered[channel_id] = _feeds().raw(channel_id).decode()
+                feed = _feeds().raw(channel_id)
+                websub.read_feed(feed, channel_id, datetime.now(UTC))
+                answered[channel_id] = feed.decode()
             except PlatformRejected:
                 answered[channel_id] = None
             except PlatformUnavailable:

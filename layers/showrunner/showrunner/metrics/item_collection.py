@@ -47,8 +47,7 @@ def plan(run: str, platform: str) -> dict[str, Any]:
     ]
     archive.write_plan(run, batches)
     # What this run finds, such as new videos, is due in the next one.
-    finds_items = any(reading.kind is None and ids for reading, ids in chosen)
-    next_at = now if finds_items else next_at
+    next_at = now if batches else next_at
     schedules.look_again(items_schedule(platform), next_at.timestamp() if next_at else None)
     return collection.planned(run, batches)
 

@@ -9,7 +9,7 @@ from showrunner.metrics.archive import Answer
 from showrunner.metrics.definitions import ITEM_METRICS, definition
 from showrunner.metrics.runs import Run
 from showrunner.models import Item
-from showrunner.platforms import spotify_items, youtube_analytics, youtube_items
+from showrunner.platforms import spotify_items, youtube_items, youtube_reports
 from showrunner.store.metrics import days, items
 from showrunner.store.metrics import readings as readings_store
 
@@ -34,7 +34,7 @@ def load(answer: Answer) -> dict[str, int]:
 def _load_analytics(answer: Answer) -> dict[str, int]:
     """Load the reports of a channel that its owner connected. A revised day replaces the one before."""
     [channel_id] = answer.accounts
-    stated, videos = youtube_analytics.read(answer.body, channel_id)
+    stated, videos = youtube_reports.read(answer.body, channel_id)
     until = max((each.day for each in stated), default=None)
     with db.transaction() as tx:
         readings_store.save_covered(

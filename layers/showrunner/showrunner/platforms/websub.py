@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.parsers import expat
 
-from showrunner.errors import InvalidRequest
+from showrunner.errors import InvalidRequest, PlatformRejected
 from showrunner.models import Sighting
 
 # A notification has 1.3 KB and one entry; the largest feed that YouTube serves (15 entries with descriptions)
@@ -232,6 +232,14 @@ def _short(name: str | None) -> str | None:
 def _channel_in(uri: str | None) -> str | None:
     channel_id = (uri or "").rpartition("/channel/")[2]
     return channel_id if CHANNEL.fullmatch(channel_id) else None
+
+
+def read_feed(body: bytes, channel_id: str, now: datetime) -> list[Sighting]:
+    """Return the videos of a channel's whole feed. Raises PlatformRejected for what is no feed of it."""
+    try:
+        return check(read(body), channel_id, now)
+    except InvalidRequest as error:
+        raise PlatformRejected(f"The feed can't be read: {error.message}") from error
 
 
 def moment(text: str) -> datetime:

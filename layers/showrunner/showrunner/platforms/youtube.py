@@ -401,7 +401,7 @@ class Feeds:
 
     def get(self, channel_id: str, now: datetime) -> list[Sighting]:
         """Return a channel's newest videos. Raises PlatformUnavailable, PlatformRejected without a feed."""
-        return read_feed(self.raw(channel_id), channel_id, now)
+        return websub.read_feed(self.raw(channel_id), channel_id, now)
 
     def raw(self, channel_id: str) -> bytes:
         """Return a channel's feed as it comes. Raises as `get` does."""
@@ -412,11 +412,3 @@ class Feeds:
         if answer.status != 200:
             raise PlatformRejected(f"The feed answers {answer.status}.")
         return answer.body
-
-
-def read_feed(body: bytes, channel_id: str, now: datetime) -> list[Sighting]:
-    """Return the videos of a channel's feed. Raises PlatformRejected."""
-    try:
-        return websub.check(websub.read(body), channel_id, now)
-    except InvalidRequest as error:
-        raise PlatformRejected(f"The feed can't be read: {error.message}") from error

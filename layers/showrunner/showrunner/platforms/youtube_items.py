@@ -11,7 +11,7 @@ from typing import Any
 
 from showrunner.errors import InvalidRequest, PlatformUnavailable
 from showrunner.models import Item
-from showrunner.platforms import websub, youtube
+from showrunner.platforms import websub
 
 # Theirs -> ours. Counters come as text; one that the owner hides is left out.
 _COUNTERS = {"viewCount": "views", "likeCount": "likes", "commentCount": "comments"}
@@ -43,7 +43,7 @@ def read_feeds(body: bytes, now: datetime) -> list[Item]:
             each
             for channel_id, feed in feeds.items()
             if feed is not None
-            for each in youtube.read_feed(feed.encode(), channel_id, now)
+            for each in websub.read_feed(feed.encode(), channel_id, now)
         ]
     except (ValueError, AttributeError) as error:
         raise PlatformUnavailable("YouTube's feeds aren't archived as they should be.") from error
