@@ -11,9 +11,10 @@ from datetime import date
 from typing import Any
 
 from showrunner.errors import PlatformUnavailable
-from showrunner.platforms import youtube_errors, youtube_reports
+from showrunner.platforms import youtube_errors
 from showrunner.platforms.credentials import TokenRefused
 from showrunner.platforms.http import Sender
+from showrunner.platforms.youtube_reports import DAYS, REVENUE, VIDEOS
 
 SECONDS = 8
 CALL_SECONDS = 12
@@ -36,18 +37,14 @@ class Analytics:
         `with_revenue` needs the scope google.REVENUE. Raises TokenRefused, QuotaExceeded, PlatformRejected or
         PlatformUnavailable.
         """
-        metrics = (
-            (*youtube_reports.DAYS, *youtube_reports.REVENUE) if with_revenue else (*youtube_reports.DAYS,)
-        )
+        metrics = (*DAYS, *REVENUE) if with_revenue else (*DAYS,)
         more = {"currency": "USD"} if with_revenue else {}
         return self._query(access_token, since, until, metrics, dimensions="day", sort="day", **more)
 
     def top_videos(self, access_token: str, since: date, until: date) -> dict[str, Any]:
         """Return the report of the channel's most viewed videos, as it comes. Raises as `days` does."""
         order = {"sort": "-views", "maxResults": str(MOST_VIDEOS)}
-        return self._query(
-            access_token, since, until, (*youtube_reports.VIDEOS,), dimensions="video", **order
-        )
+        return self._query(access_token, since, until, (*VIDEOS,), dimensions="video", **order)
 
     def _query(
         self, access_token: str, since: date, until: date, metrics: tuple[str, ...], **more: str
