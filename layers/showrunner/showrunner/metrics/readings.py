@@ -1,4 +1,4 @@
-"""What is asked about an account besides its own figures, how often, and within which quota.
+"""Define what is asked about an account besides its own figures, how often, and within which quota.
 
 Each platform has one run an hour for these questions. With more accounts or items than fit into its calls,
 each is asked for less often, the most overdue first.

@@ -1,4 +1,4 @@
-"""When an account was last asked for what belongs to it, for each reading (metrics/readings.py)."""
+"""Keep when an account was last asked for what belongs to it, for each reading (metrics/readings.py)."""
 
 from datetime import date, datetime
 
