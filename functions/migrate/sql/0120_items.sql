@@ -37,6 +37,10 @@ CREATE TABLE metrics.items (
 );
 CREATE INDEX items_by_id ON metrics.items (platform, kind, item_id);
 CREATE INDEX items_planned ON metrics.items (platform, kind, planned_by) WHERE planned_by IS NOT NULL;
+CREATE INDEX items_newest ON metrics.items
+    (artist_id, coalesce(published_at, '-infinity') DESC, (platform || ' ' || kind || ' ' || item_id) DESC);
+CREATE INDEX items_top ON metrics.items
+    (artist_id, views DESC, (platform || ' ' || kind || ' ' || item_id) DESC);
 CREATE INDEX items_age ON metrics.items (platform, found_at);
 
 -- As metrics.points: a value that stays the same is one row, from its first to its last observation.
