@@ -4,7 +4,7 @@ from typing import Any
 
 from showrunner import config
 from showrunner.access import oauth
-from showrunner.accounts import google as authorization
+from showrunner.accounts import google_authorization as authorization
 from showrunner.accounts.authorization import take_state
 from showrunner.accounts.reauthentication import credential_owner
 from showrunner.accounts.schemas import (

@@ -1,24 +1,21 @@
 """Log in with Google (authorization.py and access/oauth.py have what all authorizations share)."""
 
-import secrets
 from typing import Any
 
-from showrunner import config
 from showrunner.access import oauth, roles
 from showrunner.access.digests import sha256
-from showrunner.accounts import emails, google_clients, live_sessions, login, second_factor
-from showrunner.accounts.authorization import allowed_redirect, take_state
+from showrunner.accounts import emails, google_authorization, live_sessions, login, second_factor
+from showrunner.accounts.authorization import take_state
 from showrunner.accounts.one_time_tokens import expired
 from showrunner.accounts.schemas import (
     AuthorizationRequest,
-    AuthorizationResponse,
     AuthorizationUrl,
     EmailAddress,
     GoogleLogin,
     TokenPair,
 )
 from showrunner.database import db
-from showrunner.errors import Conflict, Forbidden, InvalidRequest
+from showrunner.errors import Conflict, Forbidden
 from showrunner.store.access import login_attempts, oauth_states, refresh_tokens
 from showrunner.store.accounts import identities, members, organisations, users
 from showrunner.web import audit
@@ -46,42 +43,7 @@ def start_google(request: Request, query: AuthorizationRequest) -> Answer:
     """
     from showrunner.platforms import google
 
-    return begin(query, "google", google.LOGIN, offline=False)
-
-
-def begin(
-    query: AuthorizationRequest,
-    provider: str,
-    scopes: tuple[str, ...],
-    *bound_to: str,
-    offline: bool,
-    organisation_id: str | None = None,
-) -> Answer:
-    """Start an authorization.
-
-    bound_to: ids that must be the same when the response is sent (user, organisation). offline: ask for a
-    refresh token. organisation_id: the one whose own client is used, None for the stage's.
-    """
-    from showrunner import breakers
-    from showrunner.platforms.google import Google
-
-    redirect_uri = allowed_redirect(query.redirect_uri)
-    browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    parameters = {
-        "state": state,
-        "nonce": oauth.nonce(browser, state),
-        "code_challenge": oauth.challenge(oauth.verifier(browser, state)),
-    }
-    client_id = google_clients.client(organisation_id)[0]
-    with breakers.guard("google", "discovery"):
-        google = Google(config.setting("GOOGLE_URL"))
-        address = google.address(client_id, redirect_uri, scopes, offline=offline, **parameters)
-    with db.transaction() as tx:
-        oauth_states.add(
-            tx, sha256(state), oauth.bound(browser, *bound_to), provider, redirect_uri, oauth.SECONDS
-        )
-    body = {"authorization_url": address, "state": state, "expires_in": oauth.SECONDS}
-    return Answer(body, headers={"set-cookie": oauth.cookie(browser)})
+    return google_authorization.begin(query, "google", google.LOGIN, offline=False)
 
 
 @routes.post(
@@ -100,7 +62,7 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
     state = take_state(request, body, "google")
     user_id, subject = state["user_id"], state["subject"]
     if user_id is None:
-        person, _ = exchange_code(request, body, state["redirect_uri"])
+        person, _ = google_authorization.exchange_code(request, body, state["redirect_uri"])
         with db.transaction() as tx:
             user_id, subject = _user_of(tx, request, person), person.subject
             oauth_states.save_proven(tx, sha256(body.state), user_id, subject)
@@ -134,35 +96,6 @@ def _log_in(
         # Rolls the link back if the second factor is missing: access to the mailbox alone links nothing.
         pair = login.finish(tx, request, body, user, secret=secret, attempt=attempt)
     return linked, pair
-
-
-def exchange_code(
-    request: Request, body: AuthorizationResponse, redirect_uri: str, organisation_id: str | None = None
-) -> tuple[oauth.Person, Any]:
-    """Return the person and the grant (platforms.google.Grant) of an authorization.
-
-    `organisation_id` as it was given to `begin`.
-
-    Timeouts and a circuit breaker limit how long the caller waits for Google.
-    """
-    from showrunner import breakers
-    from showrunner.platforms.google import Google
-
-    google, browser = Google(config.setting("GOOGLE_URL")), oauth.browser_of(request.cookies)
-    if body.code is None:
-        raise InvalidRequest(
-            "The code is missing.", [{"field": "code", "message": "missing"}], code="MISSING_FIELD"
-        )
-    if body.iss not in (None, google.issuer):
-        raise expired("iss")
-    client_id, client_secret = google_clients.client(organisation_id)
-    with breakers.guard("google", "exchange"):
-        granted = google.exchange(
-            client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state)
-        )
-        nonce = oauth.nonce(browser, body.state)
-        person = oauth.person(granted.id_token, google.keys, client_id, google.issuer, nonce)
-    return person, granted
 
 
 def _user_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:

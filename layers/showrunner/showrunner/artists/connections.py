@@ -149,11 +149,11 @@ def _require_platform(platform: str) -> None:
 
 
 def _begin_at_google(query: ArtistAuthorization, *bound_to: str) -> Answer:
-    from showrunner.accounts import google as login
+    from showrunner.accounts import google_authorization
     from showrunner.platforms import google
 
     scopes = ("openid", google.READ, google.ANALYTICS, *((google.REVENUE,) if query.revenue else ()))
-    return login.begin(query, "youtube", scopes, *bound_to, offline=True)
+    return google_authorization.begin(query, "youtube", scopes, *bound_to, offline=True)
 
 
 def _exchange_at_google(request: Request, body: AuthorizationResponse, redirect_uri: str) -> Tokens:
@@ -162,11 +162,11 @@ def _exchange_at_google(request: Request, body: AuthorizationResponse, redirect_
     Raises InvalidRequest for an account without a channel, and PlatformRejected without a lasting permission.
     """
     from showrunner import quotas
-    from showrunner.accounts import google as login
+    from showrunner.accounts import google_authorization
     from showrunner.metrics import clients
     from showrunner.platforms.youtube import Youtube
 
-    _, granted = login.exchange_code(request, body, redirect_uri)
+    _, granted = google_authorization.exchange_code(request, body, redirect_uri)
     if granted.refresh_token is None:
         raise PlatformRejected(
             "Google gave no lasting permission: "
