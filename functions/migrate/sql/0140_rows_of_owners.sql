@@ -90,7 +90,3 @@ REVOKE EXECUTE ON FUNCTION rights.begin_partition(text, integer), rights.end_par
     rights.drop_partitions(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rights.begin_partition(text, integer), rights.end_partition(text, integer),
     rights.drop_partitions(integer) TO showrunner_functions;
-
--- For a word that no sample has, the planner expects one row of 200, and so walks through a list until it has 20 of them:
--- through a million rows for a word that five have. This cost, which is no measured one, makes it ask the index.
-ALTER FUNCTION rights.indexable(text[]) COST 10000;

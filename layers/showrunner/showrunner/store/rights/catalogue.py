@@ -46,11 +46,20 @@ def _of_rows(condition: str) -> str:
                                WHERE r.organisation_id = :organisation_id AND {condition})"""
 
 
-_IN_CONFLICT = """
+def _of_array(condition: str) -> str:
+    """Return an IN condition with what is searched for found first, as an array.
+
+    For a value of an array that no sample has, the planner expects one row of 200, and would walk through all
+    rows. An artist, an asset, a label of assets or all conflicts have some thousands.
+    """
+    return condition.replace(" IN (", " = ANY(ARRAY(", 1) + ")"
+
+
+_IN_CONFLICT = """IN (
     SELECT r.video_id FROM rights.videos r
      WHERE r.organisation_id = :organisation_id
        AND rights.indexable(r.asset_ids) && ARRAY(SELECT x.asset_id FROM rights.conflicts x
-                                                   WHERE x.organisation_id = :organisation_id)"""
+                                                   WHERE x.organisation_id = :organisation_id))"""
 
 
 def _collected(ids: str) -> str:
@@ -89,14 +98,9 @@ VIDEOS = List(
         " = CASE WHEN :claimed::boolean THEN 'yes' ELSE 'no' END",
         "policy": _of_rows("left(r.effective_policy, 200) = :policy"),
         "custom_id": _of_rows("left(r.custom_id, 200) = :custom_id"),
-        # As an array here and for conflicts: they have some thousands of videos, and the planner expects one
-        # row of 200, for which it would join all of them.
-        "asset_id": """v.video_id = ANY(ARRAY(
-            SELECT r.video_id FROM rights.videos r
-             WHERE r.organisation_id = :organisation_id
-               AND rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]))""",
+        "asset_id": _of_array(_of_rows("rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]")),
         "claim_status": _of_claims("left(c.claim_status, 200) = upper(:claim_status)"),
-        "artist": _of_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]"),
+        "artist": _of_array(_of_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]")),
         "label": _of_claims("left(c.record_label, 200) = :label"),
         "upc": _of_claims("left(c.upc, 200) = :upc"),
         "isrc": """v.video_id IN (
@@ -105,8 +109,8 @@ VIDEOS = List(
             UNION SELECT r.video_id FROM rights.videos r
              WHERE r.organisation_id = :organisation_id AND left(r.isrc, 200) = :isrc)""",
         # Two filters: a condition inside CASE has no plan of its own.
-        "in_conflict": f":in_conflict::boolean AND v.video_id = ANY(ARRAY({_IN_CONFLICT}))",
-        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT IN ({_IN_CONFLICT})",
+        "in_conflict": f":in_conflict::boolean AND {_of_array(f'v.video_id {_IN_CONFLICT}')}",
+        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT {_IN_CONFLICT}",
         "views_from": "coalesce(v.views, -1) >= :views_from::bigint",
         "views_to": "coalesce(v.views, -1) <= :views_to::bigint",
         "published_from": "coalesce(v.time_published, '-infinity') >= :published_from::timestamptz",
@@ -116,6 +120,13 @@ VIDEOS = List(
     title="v.video_title",
     total_cap=TOTAL_CAP,
 )
+
+
+def _of_assets(condition: str) -> str:
+    """Return the condition of assets with a row for which `condition` (of f) holds."""
+    return f"""a.asset_id IN (SELECT f.asset_id FROM rights.assets f
+                               WHERE f.organisation_id = :organisation_id AND {condition})"""
+
 
 ASSETS = List(
     "assets",
@@ -140,9 +151,9 @@ ASSETS = List(
     {
         "type": "left(a.asset_type, 200) = :type",
         "custom_id": "left(a.custom_id, 200) = :custom_id",
-        "artist": "rights.indexable(a.artist) @> ARRAY[:artist::text]",
+        "artist": _of_array(_of_assets("rights.indexable(f.artist) @> ARRAY[:artist::text]")),
         "label": "left(a.label, 200) = :label",
-        "asset_label": "rights.indexable(a.asset_labels) @> ARRAY[:asset_label::text]",
+        "asset_label": _of_array(_of_assets("rights.indexable(f.asset_labels) @> ARRAY[:asset_label::text]")),
         "isrc": "(left(a.isrc, 200) = :isrc OR left(a.your_isrc, 200) = :isrc"
         " OR left(a.display_isrc, 200) = :isrc)",
         "upc": "left(a.upc, 200) = :upc",
@@ -190,7 +201,15 @@ CLAIMS = List(
         "type": "left(c.claim_type, 200) = :type",
         "origin": "left(c.claim_origin, 200) = :origin",
         "custom_id": "left(c.custom_id, 200) = :custom_id",
-        "artist": "rights.indexable(c.artist) @> ARRAY[:artist::text]",
+        "artist": _of_array(
+            """c.owner_id IN (SELECT w.id FROM rights.content_owners w
+                                WHERE w.organisation_id = :organisation_id)"""
+        )
+        + " AND "
+        + _of_array(
+            """c.claim_id IN (SELECT f.claim_id FROM rights.claims f WHERE f.organisation_id = :organisation_id
+                               AND rights.indexable(f.artist) @> ARRAY[:artist::text])"""
+        ),
         "label": "left(c.record_label, 200) = :label",
         "isrc": "left(c.isrc, 200) = :isrc",
         "upc": "left(c.upc, 200) = :upc",
