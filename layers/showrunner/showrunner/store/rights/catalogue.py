@@ -208,7 +208,8 @@ CLAIMS = List(
         + " AND "
         + _of_array(
             """c.claim_id IN (SELECT f.claim_id FROM rights.claims f
-                               WHERE f.organisation_id = :organisation_id AND rights.indexable(f.artist) @> ARRAY[:artist::text])"""
+                               WHERE f.organisation_id = :organisation_id
+                                 AND rights.indexable(f.artist) @> ARRAY[:artist::text])"""
         ),
         "label": "left(c.record_label, 200) = :label",
         "isrc": "left(c.isrc, 200) = :isrc",
