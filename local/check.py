@@ -20,6 +20,19 @@ EDGE = ROOT / "template.edge.yaml"
 # The templates beside the code: who may do what, who is in the network, which queue has which reader.
 TEMPLATE_CONTRACTS = ("template", "environment", "network", "policies_of_functions", "queues", "routes")
 
+# Deploying and destroying a stage against an account that is played, its first admin, and a database that is
+# asleep: a fault of the first deployment in each of them is found here.
+DEPLOYMENT = (
+    "tests/local/test_release.py::test_the_stage_s_file_and_what_the_stacks_say_meet_in_the_parameters",
+    "tests/local/test_release.py::test_an_address_that_leads_nowhere_is_never_deployed",
+    "tests/local/test_release.py::test_a_stage_is_made_in_order_and_protected_only_when_it_stands",
+    "tests/local/test_release.py::test_a_first_deployment_that_never_stood_is_undone_and_made_again",
+    "tests/local/test_release.py::test_a_second_run_changes_nothing",
+    "tests/local/test_stages.py::test_deleted_data_leave_nothing_of_this_stage_and_all_of_others",
+    "tests/database/test_waking.py::test_waiting_and_the_statement_after_it_fit_into_the_gateway_s_patience",
+    "tests/functions/test_migrate_admin.py::test_run_again_it_changes_nothing_that_is_there",
+)
+
 
 def checks() -> dict[str, Callable[[], str]]:
     return {
@@ -39,6 +52,7 @@ def checks() -> dict[str, Callable[[], str]]:
         # only a real account would show.
         "protections": lambda: contract("test_protections.py", "test_deployable.py", "test_alarms.py"),
         "template contracts": lambda: contract(*(f"test_{name}.py" for name in TEMPLATE_CONTRACTS)),
+        "deployment": lambda: tests(*DEPLOYMENT),
         **{f"sam {template.name}": partial(sam_validate, template) for template in TEMPLATES},
     }
 
@@ -117,16 +131,13 @@ def timed(what: Callable[[], str]) -> tuple[float, str | None]:
 
 
 def contract(*files: str) -> str:
-    return dev(
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not slow and not stack",
-        *(f"tests/contract/{name}" for name in files),
-    )
+    return tests(*(f"tests/contract/{name}" for name in files))
+
+
+def tests(*wanted: str) -> str:
+    """Run tests, by file or by name."""
+    chosen = ("-m", "not slow and not stack")
+    return dev("pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen, *wanted)
 
 
 def dev(tool: str, *arguments: str | Path) -> str:

@@ -320,7 +320,9 @@ def test_whatever_call_fails_the_next_run_makes_it_good(monkeypatch, tmp_path, c
     assert most == 2
 
 
-@pytest.mark.parametrize("status", [*stages.NEVER_STOOD])
+@pytest.mark.parametrize(
+    "status", ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"]
+)
 def test_a_first_deployment_that_never_stood_is_undone_and_made_again(account, status):
     account.stacks["showrunner-data-dev"] = Stack(status, {"Stage": "dev", "Protected": "false"}, {})
 
