@@ -74,7 +74,7 @@ class Studio(NamedTuple):
             "provider": "youtube",
             "subject": OWNER,
             "user_id": None,
-            "scopes": [],
+            "scopes": [*google.YOUTUBE[1:]],
             "own_project": False,
         }
         connected_accounts.save(self.tx, connection)
@@ -101,7 +101,8 @@ def make_studio(world, tx, organisation_id, monkeypatch, film: bytes | None = No
     db.run(
         tx,
         "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) "
-        "VALUES (:id, :organisation, 'youtube', :subject, '{}')",
+        "VALUES (:id, :organisation, 'youtube', :subject, :scopes)",
+        scopes=[*google.YOUTUBE[1:]],
         id=connection_id,
         organisation=organisation_id,
         subject=OWNER,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from showrunner.database import db
+from showrunner.videos import publishing
 from tests.conftest import add_organisation, service_client
 from tests.publishing.studio import Machine
 
@@ -40,7 +41,7 @@ def test_a_channel_is_connected_to_a_youtube_channel_of_the_organisation(owned, 
 
     assert response.status == 200, response
     assert response.body["channel"]["youtube_channel_id"] == owned.youtube_channel_id
-    assert "publishing" in response.body["disabled_features"]  # the fixture's connection has no scopes
+    assert response.body["disabled_features"] == []
 
 
 def test_a_youtube_channel_of_somebody_else_is_refused(owned, client, machine_arn):
@@ -74,6 +75,21 @@ def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(
         service_client(signing_key, other)("POST", f"/api/v1/channels/{channel}/connect-youtube", {}).status
         == 409
     )
+
+
+def test_a_declined_scope_disables_what_it_is_for(studio, client, machine_arn):
+    """As the owner of the account left the boxes of uploads and of changes unticked on Google's page."""
+    db.run(studio.tx, "UPDATE accounts.connections SET scopes = '{}' WHERE id = :id", id=studio.connection_id)
+
+    shown = client("GET", f"/api/v1/channels/{studio.channel_id}/connect-youtube").body
+    refused = client("POST", f"/api/v1/videos/{studio.video_id}/publish", {})
+
+    assert "publishing" in shown["disabled_features"]
+    assert (refused.status, refused.body["error"]["code"]) == (409, "CONFLICT")
+    assert "declined the permission" in refused.body["error"]["message"]
+    assert publishing.publish_automatically(studio.tx, client.organisation_id, studio.video_id) is None
+    log = client("GET", f"/api/v1/videos/{studio.video_id}").body["processing_logs"]
+    assert "declined the permission" in log[-1]["message"]
 
 
 def test_a_channel_without_connection_cannot_publish(owned, client, machine_arn):

@@ -53,6 +53,21 @@ def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(
     )
 
 
+def test_a_finished_video_sends_its_production_time_and_cost_as_metrics(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, sent = video(), {}
+    # Powertools sends nothing in tests.
+    monkeypatch.setattr(finish.metrics, "add_metric", lambda name, unit, value: sent.update({name: value}))
+
+    finish.handler(produced(tx, platforms, event), None)
+
+    seconds = row(tx, event["video_id"])["product"]["step_seconds"]
+    assert sent["ProductionSeconds"] == pytest.approx(sum(seconds.values()), abs=0.1)
+    assert sent["ProductionSeconds"] >= 60, "the render alone took a minute"
+    assert sent["VideoCostUsd"] > 0
+
+
 def test_a_repeated_step_pays_once_and_changes_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     finish.handler(produced(tx, platforms, event), None)

@@ -12,6 +12,7 @@ from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden, ServiceUnavailable
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import channel_syncs, channels
+from showrunner.videos.publishing import EDIT_SCOPE, UPLOAD_SCOPE
 from showrunner.web import audit, log
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -24,10 +25,8 @@ routes = Routes()
 CHANNEL = "/api/v1/channels/{channel_id}"
 # Scope of Google -> the features that need it.
 FEATURES = {
-    "https://www.googleapis.com/auth/youtube.upload": "publishing",
-    "https://www.googleapis.com/auth/youtube.force-ssl": (
-        "captions, playlists, changes and deletion of published videos"
-    ),
+    UPLOAD_SCOPE: "publishing",
+    EDIT_SCOPE: "captions, playlists, changes and deletion of published videos",
     "https://www.googleapis.com/auth/yt-analytics.readonly": "statistics",
 }
 

@@ -22,6 +22,14 @@ CONNECT_FIRST = (
     "The channel is not connected to YouTube: GET /auth/oauth/youtube/start, "
     "then POST /channels/{id}/connect-youtube."
 )
+UPLOAD_SCOPE = "https://www.googleapis.com/auth/youtube.upload"
+EDIT_SCOPE = "https://www.googleapis.com/auth/youtube.force-ssl"
+# Action -> the permission without which YouTube refuses it.
+_NEEDED = {"publish": UPLOAD_SCOPE, "change": EDIT_SCOPE}
+DECLINED = (
+    "The owner of the YouTube account has declined the permission for this: "
+    "connect it again with GET /auth/oauth/youtube/start, and leave all boxes ticked."
+)
 # YouTube's own names of the languages, as a viewer chooses them.
 LANGUAGES = {"en": "English", "es": "Español", "fr": "Français", "de": "Deutsch"}
 # A vertical or square film of up to three minutes is a Short: https://support.google.com/youtube/answer/15424877
@@ -100,6 +108,9 @@ def publish_automatically(tx: db.Transaction, organisation_id: str, video_id: st
     if not settings.get("auto_publish", True) or not is_connected:
         return None
     if source["demo"] and is_real_youtube():
+        return None
+    if is_declined(source, "publish"):
+        productions.add_log(tx, video_id, 0, "publish", DECLINED, level="error")
         return None
     try:
         return order(tx, source, "publish", requested_metadata(source, publish_at=_slot_time(tx, source)))
@@ -196,6 +207,8 @@ def order(
     `is_repeat`: the video is on YouTube already, so its time of publication may be near or over.
     """
     require_connected(source)
+    if is_declined(source, action):
+        raise Conflict(DECLINED)
     if source["demo"] and is_real_youtube():
         raise Conflict(
             "This video is a demo: stand-ins wrote or spoke it, so it is never published on the real "
@@ -223,6 +236,11 @@ def require_connected(source: dict[str, Any]) -> None:
     """Raise Conflict if the channel has no verified connection."""
     if not (source["connection_id"] and source["is_verified"]):
         raise Conflict(CONNECT_FIRST)
+
+
+def is_declined(source: dict[str, Any], action: str) -> bool:
+    """Return True if the account's owner declined the scope that the action needs when they connected it."""
+    return action in _NEEDED and _NEEDED[action] not in source["scopes"]
 
 
 def is_real_youtube() -> bool:

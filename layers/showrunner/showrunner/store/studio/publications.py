@@ -43,9 +43,10 @@ def get_source(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[
                v.thumbnail_asset_id, v.deleted_at IS NOT NULL AS is_removed,
                v.approved_at IS NOT NULL AS is_approved, c.settings, c.youtube_channel_id,
                c.youtube_verified_at IS NOT NULL AS is_verified, c.connection_id::text,
-               a.object_key AS thumbnail_key
+               coalesce(n.scopes, '{}') AS scopes, a.object_key AS thumbnail_key
           FROM studio.videos v
           JOIN studio.channels c ON c.id = v.channel_id
+          LEFT JOIN accounts.connections n ON n.id = c.connection_id
           LEFT JOIN studio.assets a ON a.id = v.thumbnail_asset_id
          WHERE v.organisation_id = :organisation_id AND v.id = :video_id FOR UPDATE OF v
         """,
