@@ -13,8 +13,6 @@ from showrunner.videos.generated_images import GeneratedImages
 
 # What a picture of the visuals step has when a search or an owner chose it: the digest of what was asked.
 ASKED = "asked"
-# A work whose texts have so little to do with the shot is shown only if no image can be drawn for it.
-_LEAST_RELEVANCE = 0.15
 
 
 class Chooser:
@@ -69,23 +67,14 @@ class Chooser:
             return self._kept[number]
         wish = replacements.find(self._wishes, scene, shot.text)
         # A shot that turns on a figure, a list or a quotation says more typeset than over somebody's footage.
-        picture = None if shot.is_card else self._filmed(shot, wish.refused if wish else [])
+        picture = None
+        if not shot.is_card:
+            refused = wish.refused if wish else []
+            # Clips of libraries move, generated images don't: these take the place of cards only.
+            picture = self._footage.find(shot, refused) or self._images.find(shot)
         if picture:
             return {ASKED: self._asked(scene, shot), **picture}
         return visuals.generated(shot.visual, f"{self._job.seed}-{scene}-{number}")
-
-    def _filmed(self, shot: Shot, refused: list[str]) -> dict[str, Any] | None:
-        """Return a picture of a library, or one that is drawn if no library has one that fits.
-
-        A video of footage must move, so it shows the clip that fits best, however little that is.
-        """
-        if self._job.visual_style == "footage":
-            return self._footage.find(shot, refused) or self._images.find(shot)
-        return (
-            self._footage.find(shot, refused, _LEAST_RELEVANCE)
-            or self._images.find(shot)
-            or self._footage.find(shot, refused)
-        )
 
     def _asked(self, scene: int, shot: Shot) -> str:
         """Return the digest of everything that decides which picture is chosen for a shot."""

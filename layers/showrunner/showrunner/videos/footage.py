@@ -67,42 +67,38 @@ class Footage:
                     break
         self._meanings.learn(groups)
 
-    def find(self, shot: Shot, refused: Collection[str] = (), least: float = 0.0) -> dict[str, Any] | None:
+    def find(self, shot: Shot, refused: Collection[str] = ()) -> dict[str, Any] | None:
         """Return the best clip or photograph that the video doesn't show yet, None if there is none.
 
         What the channel's last videos show is taken only if there is nothing else. `refused` are sources that
-        the owner doesn't want for this shot; works with a relevance below `least` are left out.
+        the owner doesn't want for this shot.
         """
         for kind in _kinds(shot):
             tried: set[str] = set()
             while candidates := self._candidates(kind, shot, refused, tried):
-                if picture := self.first(self._unlike_first(candidates, least), least):
+                if picture := self.first(self._unlike_first(candidates)):
                     return picture
-                # None of their files can be had, or none fits: the libraries behind them are asked.
+                # None of their files can be had: the libraries behind them are asked.
                 tried |= {each.work.library for each in candidates}
         return None
 
-    def first(self, candidates: list[Candidate], least: float = 0.0) -> dict[str, Any] | None:
+    def first(self, candidates: list[Candidate]) -> dict[str, Any] | None:
         """Return the picture of the first candidate whose file can be had, with those behind it.
 
         None if the first ones can't be had.
         """
         for number, candidate in enumerate(candidates[:_TRIES]):
-            if candidate.relevance < least:
-                continue
             if picture := self._fetch(candidate):
                 others = candidates[number + 1 : number + 1 + _RUNNERS_UP]
                 return {**picture, "runners_up": [each.as_dict() for each in others]}
         return None
 
-    def _unlike_first(self, candidates: list[Candidate], least: float) -> list[Candidate]:
+    def _unlike_first(self, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates, the first one before the others that looks like nothing that is shown.
 
         Unchanged if all of the best ones look like something.
         """
         for number, candidate in enumerate(candidates[:_LOOKS]):
-            if candidate.relevance < least:
-                continue
             look = self._look(candidate.work)
             if look is None or not any(likeness.are_alike(look, other) for other in self._looks):
                 return [candidate, *candidates[:number], *candidates[number + 1 :]]
