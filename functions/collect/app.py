@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from showrunner.metrics import collection, item_collection
+from showrunner.metrics import airtable_sync, collection, item_collection
 from showrunner.metrics.collection import Artist
 from showrunner.telemetry import entrypoint
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if event.get("platform") == "airtable":
+        return airtable_sync.plan(event["run"])
     # Videos and other items have runs of their own, so that their many batches hold up no account's figures.
     if event.get("part") == "items":
         return item_collection.plan(event["run"], event["platform"])

@@ -1,7 +1,7 @@
 """One loopback server for all foreign platforms:
 
-YouTube's feeds, Data API and Content ID API, a WebSub hub, Google's sign-in, Pexels, Spotify, TikTok,
-Instagram.
+YouTube's feeds, Data, Analytics and Content ID APIs, a WebSub hub, Google's sign-in, Pexels, Spotify, TikTok,
+Instagram, Airtable.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from local.outcomes import UnknownOutcome
 from local.platforms import (
+    airtable,
     catalogue,
     commons,
     content_id,
@@ -60,6 +61,7 @@ def answer(world: World, request: Request) -> Reply:
         or spotify.answer(world.spotify_app, request)
         or tiktok.answer(world.tiktok_app, request)
         or instagram.answer(world.instagram_app, request)
+        or airtable.answer(world.airtable_app, request)
         or youtube_analytics.answer(world, request)
         or mailbox.answer(world.outbox, request)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import commons, google, instagram, nasa, pexels, pixabay, spotify, tiktok
+from local.platforms import airtable, commons, google, instagram, nasa, pexels, pixabay, spotify, tiktok
 from local.platforms.library import Library, Processing
 from local.platforms.rights import Jobs, Rights
 
@@ -87,6 +87,7 @@ class World:
     pixabay_library: pixabay.Library = field(default_factory=pixabay.Library)
     nasa_library: nasa.Library = field(default_factory=nasa.Library)
     commons_library: commons.Library = field(default_factory=commons.Library)
+    airtable_app: airtable.App = field(default_factory=airtable.App)
     tiktok_app: tiktok.App = field(default_factory=tiktok.App)
     instagram_app: instagram.App = field(default_factory=instagram.App)
     library: Library = field(default_factory=Library)
@@ -108,7 +109,7 @@ class World:
         self._learn_library(known)
         self.rights.learn(known.get("rights", {}))
         self.reporting.learn(known.get("reporting", {}))
-        for name in ("spotify", "tiktok", "instagram"):
+        for name in ("airtable", "spotify", "tiktok", "instagram"):
             getattr(self, f"{name}_app").learn(known.get(name, {}))
         self.sign_ins.people.update(known.get("people", {}))
         self.outcomes.add_all(known.get("outcomes", []))

@@ -346,6 +346,7 @@ SILENCE = dict.fromkeys(
 )
 # Functions whose throttling is planned: the machine or the queue waits for them.
 WAITED_FOR = {
+    "AirtableFunction",
     "BackupFunction",
     "CollectFunction",
     "KeyAuditFunction",

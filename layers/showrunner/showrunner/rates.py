@@ -48,6 +48,8 @@ YOUTUBE_ANALYTICS = Rate(684, 60, burst=20)
 # Instagram counts by account and says in its answers how much is left. This bound is our own: a collection is
 # three calls.
 INSTAGRAM_ACCOUNT = Rate(60, 3600, burst=30)
+# https://airtable.com/developers/web/api/rate-limits: five a second for each base, 30 s of rest after more.
+AIRTABLE_BASE = Rate(5, 1)
 # The buckets of the stage, which platform admins see.
 RATES = {"spotify": SPOTIFY, "tiktok": TIKTOK, "youtube_analytics": YOUTUBE_ANALYTICS}
 

@@ -205,9 +205,9 @@ SECRETS: tuple[Secret, ...] = (
         "airtable/token",
         "Airtable personal access token",
         "assisted",
-        ("keys",),
+        ("airtable", "keys"),
         source="https://airtable.com/create/tokens",
-        without="no rosters from Airtable",
+        without="no catalogue at Airtable",
     ),
     Secret(
         "stripe/api_key",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from showrunner.database import db
-from showrunner.metrics import archive, item_loading, runs
+from showrunner.metrics import airtable_sync, archive, item_loading, runs
 from showrunner.metrics.definitions import METRICS, definition
 from showrunner.metrics.runs import Run
 from showrunner.models import Statistics
@@ -34,6 +34,8 @@ def load(key: str) -> dict[str, int]:
     state are unknown: they are not written.
     """
     answer = archive.read(key)
+    if answer.platform == "airtable":
+        return airtable_sync.load(answer)
     if answer.reading:
         return item_loading.load(answer)
     found = {each.account_id: each for each in _READERS[answer.platform](answer.body)}

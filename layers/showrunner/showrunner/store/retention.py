@@ -54,7 +54,7 @@ EXPIRING = tuple(_EXPIRED)
 
 # Tables whose rows go with their organisation. Those that refer to one of them go by their foreign key.
 OF_ORGANISATION = (
-    *("studio.videos", "studio.channels", "studio.assets", "metrics.artists"),
+    *("studio.videos", "studio.channels", "studio.assets", "metrics.artists", "metrics.airtable_rows"),
     *("rights.change_sets", "rights.searches"),
     *("access.api_keys", "access.service_tokens", "access.refresh_families", "access.mail_tokens"),
     *("access.idempotency", "accounts.connections", "accounts.google_projects", "accounts.voices"),
