@@ -19,6 +19,9 @@ run: ## make a video from events/brief.json, from nothing (BRIEF=path.json ASPEC
 run-cms: ## load a month of synthetic reports of a content owner into the local stack (ROWS=1000 SEED=1)
 	$(local) run-cms $(if $(ROWS),--rows '$(ROWS)') $(if $(SEED),--seed '$(SEED)')
 
+run-metrics: ## collect three artists' figures from the stand-ins for 14 days, and draw them (.local/out/metrics)
+	$(local) run-metrics
+
 test: ## the whole test suite in its everyday size
 	$(local) test
 
@@ -126,7 +129,7 @@ bench-load: ## 50 users at once over HTTP, beside an empty function
 	$(local) bench load
 
 .PHONY: bench-metrics
-bench-metrics: ## collect 10,000 artists' figures from YouTube's stand-in, with failures and a restart
+bench-metrics: ## collect 10,000 artists' figures from five stand-ins, with failures and a restart
 	$(local) bench metrics
 
 bench-keys: ## rotations killed at each remote call, beside callers that cache the old key
@@ -147,4 +150,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run run-cms test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-reports bench-upload lock clean
+.PHONY: help run run-cms run-metrics test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-reports bench-upload lock clean

@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     importing = command("run-cms", run_cms, "load synthetic reports of a content owner")
     importing.add_argument("--rows", type=int, default=1_000)
     importing.add_argument("--seed", type=int, default=1)
+    command("run-metrics", run_metrics, "collect three artists' figures for 14 days and draw them")
     command("up", up, "start the local stack and deploy to it")
     command("down", down, "stop the local stack")
     command("open", open_, "the addresses of the local stack")
@@ -389,6 +390,13 @@ def bench(options: argparse.Namespace) -> int:
     from local import suite
 
     return suite.bench(options.name)
+
+
+def run_metrics(_: argparse.Namespace) -> int:
+    enter(setup.TEST)
+    from local import suite
+
+    return suite.bench("metrics", "--draw")
 
 
 def set_up(options: argparse.Namespace) -> None:

@@ -119,9 +119,12 @@ def stop_left_behind() -> None:
     Supervisor(HOME).stop_all()
 
 
-def bench(name: str) -> int:
+def bench(name: str, *options: str) -> int:
+    """Run a benchmark with its options. Returns its exit status."""
     script = ROOT / "tests" / "bench" / f"{name}.py"
     if not script.exists():
         raise Refused(f"there is no benchmark {name}: {script.relative_to(ROOT)} doesn't exist")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["functions", "layers/showrunner", "."])}
-    return subprocess.run([python_of("dev"), script], cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run(
+        [python_of("dev"), script, *options], cwd=ROOT, env=environment, check=False
+    ).returncode

@@ -138,3 +138,15 @@ def test_what_is_available_is_what_may_be_reserved_at_once(bucket):
 
     assert (seen, rates.available(bucket, rate, NOW)) == ([3, 2, 1], 0)
     assert rates.available(bucket, rate, NOW + timedelta(seconds=2.5)) == 2
+
+
+def test_two_callers_of_a_slow_bucket_are_both_told_when_to_come(aws):
+    """One call in two minutes: the place behind the first one lies further ahead than anybody waits."""
+    rate, at = Rate(1, 120), datetime.now(UTC)
+    bucket = f"slow-{uuid.uuid4().hex}"
+    rates.reserve(bucket, rate, at)
+
+    for _ in range(3):
+        with pytest.raises(QuotaExceeded) as refused:
+            rates.reserve(bucket, rate, at)
+        assert refused.value.retry_at == at + timedelta(seconds=120)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from local.outcomes import Outcomes
-from local.platforms import consent, limits
+from local.platforms import clock, consent, limits
 from local.platforms.http import Reply, Request
 
 Json = dict[str, Any]
@@ -110,7 +110,7 @@ def user_id(person: str) -> str:
 def profile(app: App, person: str, now: float | None = None) -> Json:
     """Return an account: the same for the same name and time."""
     digest = hashlib.sha256(person.encode()).digest()
-    days = max(0.0, ((time.time() if now is None else now) - BEGIN) / 86_400)
+    days = max(0.0, ((clock.now() if now is None else now) - BEGIN) / 86_400)
     return {
         "id": f"9{user_id(person)[1:]}",
         "user_id": user_id(person),

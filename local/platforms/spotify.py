@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import limits, spotify_catalogue
+from local.platforms import clock, limits, spotify_catalogue
 from local.platforms.http import Reply, Request
 
 Json = dict[str, Any]
@@ -136,7 +136,7 @@ def _artist(app: App, request: Request) -> Reply:
 def artist(app: App, id_: str, now: float | None = None) -> Json:
     """Return an artist: the same for the same id and time."""
     digest = hashlib.sha256(id_.encode()).digest()
-    days = max(0.0, ((time.time() if now is None else now) - BEGIN) / 86_400)
+    days = max(0.0, ((clock.now() if now is None else now) - BEGIN) / 86_400)
     followers = 50 * 10 ** (digest[0] % 5) + digest[1] + int(days * (1 + digest[2]))
     found = {
         "external_urls": {"spotify": f"https://open.spotify.com/artist/{id_}"},

@@ -5,8 +5,9 @@ https://developers.google.com/youtube/v3/docs/channels#statistics
 
 import hashlib
 import re
-import time
 from typing import Any
+
+from local.platforms import clock
 
 Json = dict[str, Any]
 CHANNEL = re.compile("UC[A-Za-z0-9_-]{22}", re.ASCII)
@@ -20,7 +21,7 @@ HIDDEN = 20
 def statistics(channel_id: str, now: float | None = None) -> Json:
     """Return the part `statistics` of a channel; counters are text."""
     digest = hashlib.sha256(channel_id.encode()).digest()
-    days = ((time.time() if now is None else now) - BEGIN) / DAY
+    days = ((clock.now() if now is None else now) - BEGIN) / DAY
     subscribers = 100 * 10 ** (digest[0] % 5) + digest[1]
     subscribers += int(max(0.0, days) * subscribers * digest[2] / 100_000)
     views = subscribers * (20 + digest[3]) + int(max(0.0, days) * 24) * (1 + digest[4])

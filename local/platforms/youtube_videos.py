@@ -3,10 +3,10 @@
 import base64
 import hashlib
 import re
-import time
 from datetime import UTC, datetime
 from typing import Any
 
+from local.platforms import clock
 from local.platforms.world import World
 from local.platforms.youtube_statistics import BEGIN, DAY
 from local.platforms.youtube_statistics import invented as invented_channel
@@ -29,7 +29,7 @@ def of_channel(world: World, channel_id: str) -> list[tuple[str, Json]]:
 def invented(key: str, now: float | None = None) -> Json:
     """Return a video for an id; its figures grow."""
     digest = hashlib.sha256(key.encode()).digest()
-    days = max(0.0, ((time.time() if now is None else now) - BEGIN) / DAY)
+    days = max(0.0, ((clock.now() if now is None else now) - BEGIN) / DAY)
     published = BEGIN - (digest[0] * 256 + digest[1]) % 1_000 * DAY
     return {
         "title": f"Video {key[:5]}",

@@ -146,9 +146,9 @@ def _queue(bucket: str, rate: Rate, free_at: int) -> int:
             ":latest": latest,
         },
     }
-    for update in (behind, first):
-        if (values := _change(bucket, update)) is not None:
-            return int(values["queued_until"]["N"]) - rate.interval
+    if (values := _change(bucket, behind)) is not None:
+        return int(values["queued_until"]["N"]) - rate.interval
+    _change(bucket, first)
     return free_at
 
 
