@@ -9,7 +9,7 @@ from showrunner.errors import ConfigurationMissing, PlatformUnavailable, QuotaEx
 from showrunner.metrics import archive, fetching
 from showrunner.metrics.airtable_rows import KEYS, Write
 from showrunner.metrics.fetching import Result
-from showrunner.platforms.airtable import TOKEN, Airtable
+from showrunner.platforms.airtable import Airtable
 
 # Until the next attempt when a month's calls are spent: a workspace may get a larger plan.
 SPENT_SECONDS = 86_400
@@ -23,7 +23,7 @@ def write(planned: Write) -> Result:
     batch = archive.Batch("airtable", list(planned.digests), planned.key)
 
     def ask() -> bytes:
-        client = _client(ssm.secret(TOKEN))
+        client = _client(ssm.secret("airtable/token"))
         bucket = f"airtable:{planned.base}"
         rates.reserve(bucket, rates.AIRTABLE_BASE)
         try:
