@@ -155,7 +155,9 @@ def _upsert(app: App, base: Base, table: str, request: Request) -> Reply:
     if any(len(each) > 1 for each in matches):
         words = "Cannot upsert: several records match the fields to merge on"
         return _error(422, "INVALID_RECORDS", words)
-    created, updated, written = [], [], []
+    created: list[str] = []
+    updated: list[str] = []
+    written: list[Json] = []
     for each, match in zip(fields, matches, strict=True):
         # A record that this call has added matches too.
         ids = match or _matching(known, merge, each)
