@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,12 @@ WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
 # The clips of the comparison with clips: the stand-in library draws them.
 CLIPS, SHOT_S = ("sea", "city", "network", "fibers", "mountains"), 4.0
 GOALS = {"veryfast": 1.10, "ultrafast": 1.35}
-PEAK_GOAL_MB = 600
+PEAK_GOAL_MB = 550
+# The whole benchmark stays below eight minutes: what no goal is about runs less often, and a bare encoder's
+# memory, which doesn't grow with length, is measured over so many seconds.
+RUNS = {"naive": 1, "same": 2}
+MEMORY_S = 5
+CLIPS_S = 30.0
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
 
 
@@ -368,32 +372,32 @@ def summary(runs: list[Run]) -> dict[str, float]:
     }
 
 
-def compare(folder: Path, length_s: float, preset: str, runs: int) -> dict[str, dict[str, float]]:
-    """The three, alternately, so that noise falls on all alike."""
-    plan = content(folder, length_s)
-    trim_voices(folder)
-    raw = folder / "raw.yuv"
-    raw_frames(plan, raw)
-    ways: dict[str, Callable[[], list[str]]] = {
-        "ours": lambda: ours(plan, folder / "out", preset),
-        "limit": lambda: limit(raw, folder / "limit.mp4", preset),
-        "naive": lambda: naive(plan, folder, folder / "naive.mp4", preset, length_s),
+def compare(
+    folder: Path, plan: Path, raw: Path, length_s: float, preset: str, runs: int
+) -> dict[str, dict[str, float]]:
+    """Run all ways alternately, so that noise falls on all alike. `raw` are the frames of the plan."""
+    ways: dict[str, list[str]] = {
+        "ours": ours(plan, folder / "out", preset),
+        "limit": limit(raw, folder / "limit.mp4", preset),
+        "naive": naive(plan, folder, folder / "naive.mp4", preset, length_s),
     }
     if own := own_options(preset):
-        ways["same"] = lambda: limit(raw, folder / "same.mp4", preset, *own)
+        ways["same"] = limit(raw, folder / "same.mp4", preset, *own)
     results: dict[str, list[Run]] = {name: [] for name in ways}
     for number in range(runs):
         for name, way in ways.items():
-            result = measured(way())
+            if number >= RUNS.get(name, runs):
+                continue
+            result = measured(way, memory=name == "naive")
             results[name].append(result)
             print(
                 f"  {preset:10} {name:6} run {number + 1}: {result.wall_s:7.2f} s wall, {result.cpu_s:7.2f} "
                 "s cpu",
                 flush=True,
             )
-    for name, way in ways.items():
-        results[name][-1].peak_mb = measured(way(), memory=True).peak_mb
-    raw.unlink()
+    for name in ways.keys() - {"naive"}:
+        command = ways[name] if name == "ours" else [*ways[name][:-1], "-t", str(MEMORY_S), ways[name][-1]]
+        results[name][-1].peak_mb = measured(command, memory=True).peak_mb
     return {name: summary(found) for name, found in results.items()}
 
 
@@ -424,7 +428,7 @@ def compare_clips(folder: Path, length_s: float, preset: str, runs: int) -> dict
 
 
 def by_length(folder: Path, lengths: list[float], preset: str) -> dict[str, dict[str, float]]:
-    """One run each: does cost grow with length, does memory?"""
+    """Run each length once: does cost grow with length, does memory? 60 s are in the comparison."""
     found = {}
     for length_s in lengths:
         plan = content(folder, length_s)
@@ -445,7 +449,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--presets", nargs="+", default=["veryfast", "ultrafast"])
-    parser.add_argument("--lengths", nargs="*", type=float, default=[30, 60, 300])
+    parser.add_argument("--lengths", nargs="*", type=float, default=[30, 300])
     parser.add_argument("--quick", action="store_true", help="six seconds, one run")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -457,11 +461,18 @@ def main() -> None:
         f"1080x1920p30, {arguments.seconds:g} s, {os.process_cpu_count()} cores, load average "
         f"{os.getloadavg()[0]:.1f} at the start"
     )
+    plan, raw = content(folder, arguments.seconds), folder / "raw.yuv"
+    trim_voices(folder)
+    raw_frames(plan, raw)
     comparisons = {
-        preset: compare(folder, arguments.seconds, preset, arguments.runs) for preset in arguments.presets
+        preset: compare(folder, plan, raw, arguments.seconds, preset, arguments.runs)
+        for preset in arguments.presets
     }
-    clips = compare_clips(folder, arguments.seconds, arguments.presets[0], arguments.runs)
+    raw.unlink()
+    clips = compare_clips(folder, min(CLIPS_S, arguments.seconds), arguments.presets[0], arguments.runs)
     lengths = by_length(folder, arguments.lengths, arguments.presets[0])
+    usual = comparisons[arguments.presets[0]]["ours"]
+    lengths[f"{arguments.seconds:g}"] = {name: usual[name] for name in ("wall_s", "cpu_s", "peak_mb")}
     report(home, comparisons, clips, lengths, arguments.seconds)
 
 
