@@ -1,6 +1,6 @@
 """Platform API: /api/v1/cms -> reports of content owners, and search in their rows (showrunner/rights)."""
 
-from showrunner.rights import catalogue, changes, claims, drops, money, searches, streams
+from showrunner.rights import catalogue, changes, claims, drops, money, partner_reading, searches, streams
 from showrunner.web import application
 from showrunner.web.application import Application
 
@@ -40,6 +40,12 @@ app.include(
     "/api/v1/cms/channels/{channel}",
 )
 app.include(money.routes, "/api/v1/cms/money", "/api/v1/cms/money/csv")
+app.include(
+    partner_reading.routes,
+    "/api/v1/cms/assets/search",
+    "/api/v1/cms/assets/{asset}/ownership",
+    "/api/v1/cms/policies",
+)
 app.include(streams.routes, "/api/v1/cms/streams")
 app.include(searches.routes, "/api/v1/cms/searches", "/api/v1/cms/searches/{search_id}")
 

@@ -38,6 +38,11 @@ def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
 WAITS_OUTSIDE = {
     "feed": {"showrunner.platforms.youtube"},
     "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"},
+    "cms": {
+        "showrunner.platforms.content_id",
+        "showrunner.platforms.google",
+        "showrunner.platforms.youtube_errors",
+    },
     "artists": {
         "showrunner.platforms.instagram",
         "showrunner.platforms.tiktok",

@@ -107,6 +107,18 @@ def test_policies_and_ownership_are_read(api, partner):
     assert api.find_match_policy(asset) == saved
 
 
+def test_the_shares_of_an_asset_are_read(api, partner):
+    parts = [
+        {"owner": partner.youtube_id, "ratio": 60, "type": "include", "territories": ["DE"]},
+        {"owner": "Other", "ratio": 40.5, "type": "exclude", "territories": ["DE"]},
+    ]
+    shares = api.list_shares(partner.add_asset(1, ownership=parts))
+    assert [tuple(each) for each in shares] == [
+        ("general", partner.youtube_id, 60.0, False, ["DE"]),
+        ("general", "Other", 40.5, True, ["DE"]),
+    ]
+
+
 def test_a_second_claim_of_the_same_kind_is_refused(api, partner):
     asset, video = partner.add_asset(1), partner.add_video("vid00000001")
     api.insert_claim(video, asset, "audio", MONETIZE)

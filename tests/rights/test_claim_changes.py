@@ -25,6 +25,7 @@ from showrunner.rights.claim_rules import SCOPE
 from showrunner.store.accounts import organisations
 from tests.conftest import service_client
 from tests.rights import partner as partners
+from tests.rights.conftest import add_owner
 from tests.rights.test_changes import CHANGES, DEFINITION, SYNCS, Killed, reset_quota
 
 ROWS = 4
@@ -528,3 +529,24 @@ def test_results_are_announced_to_the_organisation_alone(own, monkeypatch):
     (event,) = sent
     assert (event.organisation_id, event.video_id, event.asset_id) == (own.organisation_id, "", own.asset_id)
     assert json.dumps(event._asdict())
+
+
+def test_youtube_is_asked_for_assets_owners_and_policies(own, tx, service):
+    found = own.client("GET", "/api/v1/cms/assets/search?q=song")
+    assert [each["asset_id"] for each in found.body["assets"]] == [own.asset_id]
+    shares = own.client("GET", f"/api/v1/cms/assets/{own.asset_id}/ownership").body["shares"]
+    assert [(each["owner"], each["percent"]) for each in shares] == [(own.partner.youtube_id, 100.0)]
+    policies = own.client("GET", "/api/v1/cms/policies").body["policies"]
+    assert [each["policy_id"] for each in policies] == ["S1", "S2"]
+    assert quotas.spent("youtube", "content_id") == 3
+
+    assert own.client("GET", "/api/v1/cms/assets/search").status == 400
+    assert own.client("GET", "/api/v1/cms/assets/A1/ownership").status == 404
+    assert own.client("GET", "/api/v1/cms/policies?content_owner=Somebody").status == 400
+    own.world.library.add_faults([{"on": "policies.list", "kind": "close"}])
+    assert own.client("GET", "/api/v1/cms/policies").status == 502
+    stranger = service(add_owner(tx)["organisation_id"], "cms:read")
+    for path in ("policies", "assets/search?q=song", f"assets/{own.asset_id}/ownership"):
+        assert stranger("GET", f"/api/v1/cms/{path}").status == 409
+    name = db.value(tx, "SELECT name FROM rights.content_owners WHERE id = :id", id=own.owner_id)
+    assert stranger("GET", f"/api/v1/cms/policies?content_owner={name}").status == 400

@@ -33,6 +33,12 @@ BODIES = {
 }
 # Routes without an id of somebody's that answer with what the caller itself has just made.
 OWN = {"post /api/v1/cms/searches", "post /api/v1/cms/changes"}
+# Routes that ask YouTube with an account, which this owner hasn't connected: test_claim_changes has them.
+ASKS_YOUTUBE = {
+    "/api/v1/cms/policies",
+    "/api/v1/cms/assets/search",
+    "/api/v1/cms/assets/{asset}/ownership",
+}
 # So many operations are below /cms today; a document without them would pass unseen.
 OPERATIONS = 30
 
@@ -45,6 +51,7 @@ def ids(filled, owner, drop):  # noqa: F811
     return {
         "{video}": f"v{1:010}",
         "{channel}": CHANNEL,
+        "{asset}": ASSET,
         "{report_id}": filled("GET", "/api/v1/cms/reports").body["reports"][0]["id"],
         "{search_id}": filled("POST", "/api/v1/cms/searches", {"name": "n", "list": "videos"}).body["id"],
         "{change_set_id}": filled("POST", "/api/v1/cms/changes", rows).body["change_set"]["id"],
@@ -74,8 +81,9 @@ def test_no_route_shows_or_changes_anything_of_another_organisation(filled, ids,
             answer = other(method.upper(), path + query, body)
             called += 1
             if path != route:
-                # A claim is refused because of its asset; everything else of theirs doesn't exist.
-                expected = {400} if route.endswith("/claims") else {404}
+                # A claim is refused because of its asset, and who has no account can ask YouTube for nothing;
+                # everything else of theirs doesn't exist.
+                expected = {400} if route.endswith("/claims") else {409} if "{asset}" in route else {404}
                 assert answer.status in expected, (method, path, answer.body)
             text = json.dumps(answer.body)
             sent = json.dumps([path, body])
@@ -108,7 +116,7 @@ def test_the_same_routes_show_it_to_the_owner_itself(filled, ids, owner):  # noq
         path = route
         for placeholder, value in ids.items():
             path = path.replace(placeholder, value)
-        if method == "get":
+        if method == "get" and route not in ASKS_YOUTUBE:
             answer = filled("GET", path + ("?month=2025-10" if "money" in route else ""))
             assert answer.status == 200, (path, answer.body)
             shown.add(route)

@@ -188,7 +188,7 @@ SECRETS: tuple[Secret, ...] = (
         "google/client_id",
         "Google client id",
         "manual",
-        ("accounts", "artists", "keys", "social", "upload"),
+        ("accounts", "artists", "cms", "keys", "social", "upload"),
         max_age_days=3650,  # a name, not a secret: it changes only with the Google project
         source="https://console.cloud.google.com/apis/credentials",
         without="no login with Google",
@@ -197,7 +197,7 @@ SECRETS: tuple[Secret, ...] = (
         "google/client_secret",
         "Google client secret",
         "assisted",
-        ("accounts", "artists", "keys", "social", "upload"),
+        ("accounts", "artists", "cms", "keys", "social", "upload"),
         source="https://console.cloud.google.com/apis/credentials",
         without="no login with Google",
     ),

@@ -60,16 +60,30 @@ class FoundAsset(NamedTuple):
     isrc: str | None
 
 
+class Share(NamedTuple):
+    """A share of an asset. kind: general, performance, mechanical or synchronization.
+
+    territories: ISO 3166 codes in which it is valid, or with `is_except` those in which it is not.
+    """
+
+    kind: str
+    owner: str
+    percent: float
+    is_except: bool
+    territories: list[str]
+
+
 class ContentId:
     """The API for one content owner.
 
     `base_url`: https://youtubepartner.googleapis.com or a stand-in. `token`: an access token with SCOPE of
-    somebody who may act for the owner, `owner_id` the owner's id at YouTube. Every method raises
+    somebody who may act for the owner, `owner_id` the owner's id at YouTube, `seconds` how long a call may
+    take. Every method raises
     QuotaExceeded, CredentialRejected, PlatformRejected or PlatformUnavailable.
     """
 
-    def __init__(self, base_url: str, token: str, owner_id: str) -> None:
-        self._sender = Sender("YouTube", SECONDS, ANSWER_BYTES)
+    def __init__(self, base_url: str, token: str, owner_id: str, seconds: float = SECONDS) -> None:
+        self._sender, self._seconds = Sender("YouTube", seconds, ANSWER_BYTES), seconds
         self._base_url, self._token, self._owner_id = base_url.rstrip("/"), token, owner_id
 
     def list_owners(self) -> dict[str, str]:
@@ -87,6 +101,21 @@ class ContentId:
             yield FoundAsset(
                 str(each["id"]), str(each.get("type", "")), str(each.get("title", "")), each.get("isrc")
             )
+
+    def list_shares(self, asset_id: str) -> list[Share]:
+        """Return who owns which share of an asset where. Raises PlatformRejected if it isn't the owner's."""
+        answer = self._send("GET", f"assets/{_part(asset_id)}/ownership")
+        return [
+            Share(
+                kind,
+                str(each.get("owner", "")),
+                float(each.get("ratio", 0)),
+                each.get("type") == "exclude",
+                list(each.get("territories", [])),
+            )
+            for kind in ("general", "performance", "mechanical", "synchronization")
+            for each in answer.get(kind, [])
+        ]
 
     def list_policies(self) -> dict[str, str]:
         """Return id and name of the owner's saved policies."""
@@ -182,7 +211,7 @@ class ContentId:
             query={**(query or {}), **({"onBehalfOfContentOwner": self._owner_id} if for_owner else {})},
             body=None if body is None else json.dumps(body),
             headers=headers,
-            until=time.monotonic() + SECONDS,
+            until=time.monotonic() + self._seconds,
         )
         if answer.status != 200:
             raise failure(answer.status, answer.body)
