@@ -7,6 +7,7 @@ a second for each base; after a refusal it takes none for 30 s. Any base id of t
 import json
 import re
 import secrets
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,8 @@ class Base:
     )
     # Until when no call is taken.
     penalty_until: float = 0.0
+    # Held by the call that writes: a record is found and added in one step.
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
@@ -109,7 +112,8 @@ def _call(app: App, base: Base, table: str, request: Request) -> Reply:
         return _list(base, table, request.query)
     if request.method != "PATCH":
         return _error(404, "NOT_FOUND", "Not found")
-    reply = _upsert(app, base, table, request)
+    with base.writing:
+        reply = _upsert(app, base, table, request)
     # What was asked for has happened, but nobody learns of it.
     return Reply(502, b"<html>Bad gateway</html>", "text/html") if scripted == "lost_answer" else reply
 
@@ -151,7 +155,8 @@ def _upsert(app: App, base: Base, table: str, request: Request) -> Reply:
     if problem := _problem(table, body, merge, records, fields):
         return problem
     known = base.records.setdefault(table, {})
-    matches = [_matching(known, merge, each) for each in fields]
+    by_values = _by_values(known, merge)
+    matches = [by_values.get(_values(each, merge), []) for each in fields]
     if any(len(each) > 1 for each in matches):
         words = "Cannot upsert: several records match the fields to merge on"
         return _error(422, "INVALID_RECORDS", words)
@@ -160,8 +165,9 @@ def _upsert(app: App, base: Base, table: str, request: Request) -> Reply:
     written: list[Json] = []
     for each, match in zip(fields, matches, strict=True):
         # A record that this call has added matches too.
-        ids = match or _matching(known, merge, each)
+        ids = match or by_values.get(_values(each, merge), [])
         id_ = ids[0] if ids else f"rec{secrets.token_hex(7)}"
+        by_values[_values(each, merge)] = [id_]
         (updated if ids else created).append(id_)
         stored = known.setdefault(id_, {"id": id_, "createdTime": "2026-11-29T08:00:00.000Z", "fields": {}})
         stored["fields"] = {k: v for k, v in (stored["fields"] | each).items() if v is not None}
@@ -170,10 +176,16 @@ def _upsert(app: App, base: Base, table: str, request: Request) -> Reply:
     return Reply.json({"createdRecords": created, "updatedRecords": updated, "records": written})
 
 
-def _matching(known: dict[str, Json], merge: list[str], fields: Json) -> list[str]:
-    return [
-        id_ for id_, each in known.items() if all(each["fields"].get(name) == fields[name] for name in merge)
-    ]
+def _values(fields: Json, merge: list[str]) -> tuple[Any, ...]:
+    return tuple(fields.get(name) for name in merge)
+
+
+def _by_values(known: dict[str, Json], merge: list[str]) -> dict[tuple[Any, ...], list[str]]:
+    """Return the ids of the records by the values of the fields to merge on."""
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for id_, each in known.items():
+        found.setdefault(_values(each["fields"], merge), []).append(id_)
+    return found
 
 
 def _problem(
