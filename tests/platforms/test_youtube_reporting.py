@@ -15,7 +15,7 @@ from showrunner.platforms.youtube_reporting import Reporting
 from tests.rights import partner as partners
 
 CLAIMS = "content_owner_active_claims_a3"
-SCOPES = [*google.YOUTUBE, google.PARTNER, google.MONETARY]
+SCOPES = [*google.YOUTUBE, google.PARTNER, google.REVENUE]
 
 
 @pytest.fixture

@@ -497,6 +497,11 @@ def test_one_video_is_claimed_gets_another_policy_and_its_channel_is_shown(own, 
     assert (shown.status, shown.body["change_set"]) == (202, None)
     assert shown.body["rows"][0]["changes"]["policy"]["rules"] == [{"action": "monetize"}]
     assert own.client("GET", CHANGES).body["changes"] == []
+    dry = [
+        own.client("POST", f"{path}/claims?dry_run=true", body, idempotency_key="dry").body for _ in range(2)
+    ]
+    assert dry == [shown.body] * 2
+    assert own.client("POST", f"{path}/claims", body, idempotency_key="dry").status == 409
     made = own.client("POST", f"{path}/claims", body, idempotency_key="once")
     assert made.body == own.client("POST", f"{path}/claims", body, idempotency_key="once").body
     execute(own, made.body["change_set"]["id"])

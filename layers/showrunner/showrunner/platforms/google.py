@@ -44,15 +44,13 @@ YOUTUBE = (
     f"{_SCOPE}yt-analytics.readonly",
 )
 PARTNER = f"{_SCOPE}youtubepartner"
-# Reports with money of a content owner.
-MONETARY = f"{_SCOPE}yt-analytics-monetary.readonly"
-# What a content owner's organisation is asked for beside YOUTUBE.
-OWNER = (PARTNER, MONETARY)
 READ = f"{_SCOPE}youtube.readonly"
 # What an artist allows whose channel's figures are read; revenue has a scope of its own.
 # https://developers.google.com/youtube/analytics/reference/reports/query
 ANALYTICS = f"{_SCOPE}yt-analytics.readonly"
 REVENUE = f"{_SCOPE}yt-analytics-monetary.readonly"
+# What a content owner's organisation is asked for beside YOUTUBE; reports with money need the second.
+OWNER = (PARTNER, REVENUE)
 
 _documents: dict[str, tuple[float, float, dict[str, Any]]] = {}
 

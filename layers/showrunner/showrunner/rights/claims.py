@@ -58,20 +58,18 @@ def set_policy(request: Request, video: str, body: PolicyChoice, query: DryRun) 
 
 def _change(request: Request, kind: str, name: str, rows: list[Proposal], *, is_dry: bool) -> Answer:
     """Check the rows, and unless it is a dry run make a change set of them and run it."""
-    if is_dry:
-        with db.reading() as tx:
-            checked = proposals.check(tx, request.organisation_id, kind, rows)
-            return _answer(None, [change_requests.shown(kind, row) for row in checked])
 
     def work(tx: db.Transaction) -> Answer:
         checked = list(proposals.check(tx, request.organisation_id, kind, rows))
+        if is_dry:
+            return _answer(None, [change_requests.shown(kind, row) for row in checked])
         change_requests.require_valid(checked, "video")
         change_set_id = change_requests.add(tx, request, kind, name, rows)
         found = change_requests.run_at_once(tx, request, change_set_id)
         shown = [change_requests.shown(kind, row) for row in checked]
         return _answer(found, [row | {"change_set_id": change_set_id} for row in shown])
 
-    return idempotency.once(request, work)
+    return idempotency.once(request, work, variant="?dry_run=true" if is_dry else "")
 
 
 def _answer(change_set: dict[str, Any] | None, rows: list[dict[str, Any]]) -> Answer:

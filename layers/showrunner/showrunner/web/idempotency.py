@@ -11,17 +11,22 @@ from showrunner.web.fields import TOKEN
 from showrunner.web.routing import Request
 
 
-def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: bool = False) -> Answer:
+def once(
+    request: Request, work: Callable[[db.Transaction], Answer], *, secret: bool = False, variant: str = ""
+) -> Answer:
     """Run `work` in one transaction. With an Idempotency-Key, return the first response to a repeat.
 
-    secret: store the response encrypted with the key, because it is shown only once.
+    secret: store the response encrypted with the key, because it is shown only once. variant: what the query
+    changes of the request; a key that comes with another one is refused.
     """
     key = key_of(request)
     with db.transaction() as tx:
         if key is None:
             return work(tx)
         scope = request.organisation_id, request.route, idempotency.hidden(key) if secret else key
-        stored = idempotency_keys.claim(tx, *scope, idempotency.digest(request.path, request.raw_body))
+        stored = idempotency_keys.claim(
+            tx, *scope, idempotency.digest(request.path + variant, request.raw_body)
+        )
         if stored is not None:
             body = idempotency.opened(stored.body, key) if secret else stored.body
             return Answer(body, stored.status, {"idempotency-replayed": "true"})
