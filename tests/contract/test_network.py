@@ -38,12 +38,12 @@ def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
 WAITS_OUTSIDE = {
     "feed": {"showrunner.platforms.youtube"},
     "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"},
-    "cms": {
-        "showrunner.platforms.content_id",
-        "showrunner.platforms.google",
-        "showrunner.platforms.youtube_errors",
-    },
+    "cms": {"showrunner.platforms.content_id", "showrunner.platforms.google"},
+    # A person connects an artist's channel, and chooses it.
     "artists": {
+        "showrunner.platforms.google",
+        "showrunner.platforms.youtube",
+        "showrunner.platforms.youtube_analytics",
         "showrunner.platforms.instagram",
         "showrunner.platforms.tiktok",
     },
@@ -55,8 +55,12 @@ READS = {
     "showrunner.platforms.credentials",
     "showrunner.platforms.websub",
     "showrunner.platforms.instagram_statistics",
+    "showrunner.platforms.spotify_items",
     "showrunner.platforms.spotify_statistics",
     "showrunner.platforms.tiktok_statistics",
+    "showrunner.platforms.youtube_errors",
+    "showrunner.platforms.youtube_items",
+    "showrunner.platforms.youtube_reports",
     "showrunner.platforms.youtube_statistics",
 }
 
