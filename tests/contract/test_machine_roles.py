@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from showrunner.metrics import archive
-from showrunner.rights import change_files
+from showrunner.rights import change_files, stream_tasks
 from tests.contract import policies
 from tests.contract.policies import Need
 from tests.contract.template import APPLICATION, listed, load, resources
@@ -28,6 +28,7 @@ PLACE = f"{REGION}:{ACCOUNT}"
 LISTS = {
     "metrics.asl.json": archive.plan_key("2026-11-29T10-youtube"),
     "changes.asl.json": change_files.plan_key("0b9d6a52-3c1f-4f0e-8d55-6f1e2a7c9b10", 1),
+    "streams.asl.json": stream_tasks.plan_key("2026-11-29"),
 }
 # How .sync learns of a job's end: https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
 SYNC_RULE = f"arn:aws:events:{PLACE}:rule/StepFunctionsGetEventsForBatchJobsRule"
