@@ -102,6 +102,7 @@ PLACES = {
     "platform": "tiktok",
     "scene": "0",
     "shot": "0",
+    "asset": "A012345678901234",
 }
 
 
@@ -122,7 +123,7 @@ def things(tx, key):
         o=organisation_id,
         u=user_id,
     )
-    report_id, video = add_report(tx, organisation_id)
+    report_id, video, channel = add_report(tx, organisation_id)
     made = {
         "organisation_id": organisation_id,
         "channel_id": channel_id,
@@ -132,15 +133,19 @@ def things(tx, key):
         "user_id": user_id,
         "report_id": report_id,
         "video": video,
+        "channel": channel,
         "slot_id": add_slot(tx, organisation_id, channel_id),
         "search_id": searches.add(tx, organisation_id, "Own", "videos", {}, "somebody")["id"],
-        "change_set_id": change_sets.add(tx, organisation_id, "Own", "somebody"),
+        "change_set_id": change_sets.add(tx, organisation_id, "metadata", "Own", "somebody"),
     }
     return made | add_credentials(tx, organisation_id, user_id) | PLACES
 
 
 def add_report(tx, organisation_id):
-    """Add a refused report of a content owner of the organisation, and a video. Returns the ids of both."""
+    """Add a refused report of a content owner of the organisation, and a video.
+
+    Returns the ids of the report, the video and its channel.
+    """
     name = f"Owner_{uuid.uuid4().hex[:8]}"
     content_owners.save(tx, organisation_id, name, [])
     owner_id = content_owners.list_of(tx, organisation_id)[0]["id"]
@@ -154,18 +159,31 @@ def add_report(tx, organisation_id):
         **known,
         key=f"drops/{name}/report.csv",
     )
-    video = uuid.uuid4().hex[:11]
+    video, channel = uuid.uuid4().hex[:11], f"UC{uuid.uuid4().hex[:22]}"
     db.run(
         tx,
         """
         INSERT INTO rights.videos
-               (organisation_id, owner_id, digest, first_day, changed_day, video_id, claim_id, asset_id)
-        VALUES (:organisation_id, :owner_id, gen_random_uuid(), now(), now(), :video, '', '')
+               (organisation_id, owner_id, digest, first_day, changed_day, video_id, claim_id, asset_id,
+                channel_id)
+        VALUES (:organisation_id, :owner_id, gen_random_uuid(), now(), now(), :video, '', '', :channel)
         """,
         **known,
         video=video,
+        channel=channel,
     )
-    return str(report_id), video
+    db.run(
+        tx,
+        """
+        INSERT INTO rights.claims
+               (organisation_id, owner_id, digest, first_day, changed_day, claim_id, video_id, claim_status)
+        VALUES (:organisation_id, :owner_id, gen_random_uuid(), now(), now(), :claim, :video, 'ACTIVE')
+        """,
+        **known,
+        claim=f"claim{video}",
+        video=video,
+    )
+    return str(report_id), video, channel
 
 
 def add_slot(tx, organisation_id, channel_id):
@@ -290,9 +308,21 @@ BODIES = {
     f"PUT {VIDEO}/scenes/{{scene}}": {"narration": "Other words."},
     "POST /api/v1/artists/{artist_id}/accounts/{platform}/callback": {"code": "granted", "state": "asked"},
     "PATCH /api/v1/cms/videos/{video}": {"title": "Mine"},
+    "POST /api/v1/cms/videos/{video}/claims": {
+        "asset_id": PLACES["asset"],
+        "content_type": "audiovisual",
+        "action": "track",
+    },
+    "PUT /api/v1/cms/videos/{video}/policy": {"action": "track"},
 }
-# The platform's answer is checked before its artist: nobody else can have its state.
-CHECKED_BEFORE = {"POST /api/v1/artists/{artist_id}/accounts/{platform}/callback": 400}
+CHECKED_BEFORE = {
+    # The platform's answer is checked before its artist: nobody else can have its state.
+    "POST /api/v1/artists/{artist_id}/accounts/{platform}/callback": 400,
+    # YouTube itself is asked, with the organisation's own connection, and there is none.
+    "GET /api/v1/cms/assets/{asset}/ownership": 409,
+    # Any video on YouTube may be claimed: what is checked is the asset, and no report has it.
+    "POST /api/v1/cms/videos/{video}/claims": 400,
+}
 
 
 def owner_of(tx, key, ids):
@@ -310,7 +340,7 @@ def call(client, method, path, ids):
 
 def test_another_organisations_objects_are_answered_like_missing_ones(tx, own, signing_key):
     others = things(tx, signing_key)
-    absent = {name: str(uuid.uuid4()) for name in own} | PLACES
+    absent = {name: str(uuid.uuid4()) for name in own} | {"video": uuid.uuid4().hex[:11]} | PLACES
     client, wrong = owner_of(tx, signing_key, own), []
     for method, path, _ in WITH_IDS:
         responses = [call(client, method, path, ids) for ids in (others, absent)]

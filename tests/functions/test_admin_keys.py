@@ -79,7 +79,7 @@ def test_the_secrets_are_listed_without_a_value(admin):
         "name": "openai/api_key",
         "title": "OpenAI",
         "rotation": "assisted",
-        "readers": ["keys", "script"],
+        "readers": ["keys", "script", "visuals"],
         "required": True,
         "configured": True,
         "source": "https://platform.openai.com/api-keys",
