@@ -302,6 +302,17 @@ def metrics(stand_ins: Any) -> dict[str, Request]:
         ground.put_secret(f"tiktok/{name}", "local")
     of_tiktok = connected(stand_ins)
 
+    ground.put_secret("airtable/token", stand_ins.world.airtable_app.token)
+    to_airtable = {
+        "platform": "airtable",
+        "organisation_id": str(uuid.uuid4()),
+        "base": "app" + "B" * 14,
+        "table": "Catalogue",
+        "rows": [{"Artist ID": "1", "Artist": "Ada"}],
+        "digests": {"1": "digest"},
+        "key": "archive/connected/airtable/bench/0.json.gz",
+    }
+
     def unasked(batch: dict[str, Any]) -> dict[str, Any]:
         s3.remove([batch["key"]])
         return batch
@@ -313,6 +324,7 @@ def metrics(stand_ins: Any) -> dict[str, Request]:
         "youtube": Request(lambda: unasked(batch), lambda said: said["state"] == "fetched"),
         "spotify": Request(lambda: unasked(of_spotify), lambda said: said["state"] == "fetched"),
         "social": Request(lambda: unasked(of_tiktok), lambda said: said["state"] == "fetched"),
+        "airtable": Request(lambda: unasked(to_airtable), lambda said: said["state"] == "fetched"),
         "load": Request(lambda: {"key": batch["key"]}, lambda said: said["state"] == "loaded"),
     }
 

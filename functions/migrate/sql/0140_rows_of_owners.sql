@@ -29,6 +29,7 @@ BEGIN
         END LOOP;
         DROP TABLE pg_temp.before_partitions;
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON rights.%I TO showrunner_functions', of_table);
+        EXECUTE format('REVOKE ALL ON rights.%I FROM showrunner_functions', of_table || '_others');
     END LOOP;
 END $$;
 
@@ -49,6 +50,7 @@ BEGIN
     EXECUTE format('CREATE TABLE rights.%I (LIKE rights.%I INCLUDING ALL EXCLUDING INDEXES)', partition, of_table);
     -- Proves to ATTACH that it need not read the rows.
     EXECUTE format('ALTER TABLE rights.%I ADD CONSTRAINT of_owner CHECK (owner_id = %s)', partition, owner);
+    -- Until it is attached: then it is used through its table only.
     EXECUTE format('GRANT INSERT ON rights.%I TO showrunner_functions', partition);
     RETURN partition;
 END $$;
@@ -73,6 +75,7 @@ BEGIN
     END LOOP;
     EXECUTE format('ALTER TABLE rights.%I ATTACH PARTITION rights.%I FOR VALUES IN (%s)', of_table, partition, owner);
     EXECUTE format('ALTER TABLE rights.%I DROP CONSTRAINT of_owner', partition);
+    EXECUTE format('REVOKE INSERT ON rights.%I FROM showrunner_functions', partition);
 END $$;
 
 -- Drop the partitions of an owner that is removed.

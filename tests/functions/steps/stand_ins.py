@@ -198,6 +198,7 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
                 "SPOTIFY_ACCOUNTS_URL": pexels_url,
                 "TIKTOK_API_URL": pexels_url,
                 "TIKTOK_LOGIN_URL": pexels_url,
+                "AIRTABLE_BASE_URL": pexels_url,
             },
         )
     others.shutdown()
