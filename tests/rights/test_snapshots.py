@@ -224,7 +224,7 @@ def test_an_owner_from_before_partitions_keeps_its_rows_and_snapshots(tx, owner,
     assert partitions(tx, owner) == {"rights.claims_others"}
 
     assert counts(snapshot(1, claim(2), claim(3))) == ("loaded", 1, 0, 1)
-    assert [each["claim_id"] for each in table(tx, "claims_others", owner, order="claim_id")] == [
+    assert [each["claim_id"] for each in table(tx, "claims", owner, order="claim_id")] == [
         "cl0002",
         "cl0003",
     ]
