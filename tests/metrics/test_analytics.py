@@ -8,7 +8,7 @@ from functions.load import app as load
 from functions.social import app as social
 from local.platforms import youtube_analytics as stand_in
 from showrunner import quotas
-from showrunner.aws import s3, schedules, sdk, ssm
+from showrunner.aws import s3, schedules
 from showrunner.database import db
 from showrunner.metrics import clients, fetching, grants
 from showrunner.store.metrics import points
@@ -26,7 +26,7 @@ def google(world, monkeypatch):
     base = fetching.config.setting("YOUTUBE_BASE_URL")
     for name in ("GOOGLE_URL", "YOUTUBE_ANALYTICS_URL"):
         monkeypatch.setenv(name, base)
-    put_secrets(dict.fromkeys(NAMES, "local"))
+    put_secrets(dict.fromkeys(NAMES, "local"))  # as other tests have them, who need them afterwards
     clients.client_of_analytics.cache_clear()
     for channel in (CHANNEL, OTHER):
         world.channels[channel] = {"title": "Tides", "views": 5, "videos": 1, "subscribers": 7}
@@ -39,9 +39,6 @@ def google(world, monkeypatch):
     }
     yield world
     clients.client_of_analytics.cache_clear()
-    for name in NAMES:
-        sdk.client("ssm").delete_parameter(Name=f"/showrunner/test/{name}")
-    ssm.forget()
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class AssetSearch(OwnerQuery):
     """A search for assets at YouTube: by words of their metadata, or by ISRC."""
 
     q: Annotated[Line, Field(max_length=200)] | None = None
-    isrc: Annotated[str, Field(pattern="^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$")] | None = None
+    isrc: Isrc | None = None
 
 
 class FoundAsset(Result):

@@ -22,9 +22,11 @@ _OPAQUE = "^[A-Za-z0-9_-]+$"
 _SORT = "^-?[a-z_]+(,-?[a-z_]+)*$"
 _YOUTUBE_CHANNEL = "^UC[A-Za-z0-9_-]{22}$"
 _SPOTIFY_ID = "^[A-Za-z0-9]{22}$"
+_ISRC = "^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$"
 type Line = Annotated[str, Field(pattern=_LINE)]
 type Text = Annotated[str, Field(pattern=_TEXT)]
 type Id = Annotated[str, Field(pattern=_UUID, json_schema_extra={"format": "uuid"})]
+type Isrc = Annotated[str, Field(pattern=_ISRC)]
 type YoutubeChannelId = Annotated[str, Field(pattern=_YOUTUBE_CHANNEL)]
 type SpotifyId = Annotated[str, Field(pattern=_SPOTIFY_ID)]
 CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}\ud800-\udfff]")
@@ -40,6 +42,7 @@ PATTERN_WORDS |= {
     _OPAQUE: "is not valid: send it exactly as the API returned it",
     _SORT: "is no order; write field names with commas, and - before a descending one",
     _YOUTUBE_CHANNEL: "is not the id of a YouTube channel; it has 24 characters and begins with UC",
+    _ISRC: "is no ISRC; it has 12 capital letters and digits, without hyphens, like USRC17607839",
     _SPOTIFY_ID: "is no id of Spotify's; it has the 22 letters and digits after open.spotify.com/artist/",
 }
 
