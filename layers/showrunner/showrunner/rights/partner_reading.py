@@ -16,7 +16,7 @@ from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import content_owners
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
-from showrunner.web.fields import Line, Query, Result
+from showrunner.web.fields import Isrc, Line, Query, Result
 from showrunner.web.routing import Request
 
 if TYPE_CHECKING:
