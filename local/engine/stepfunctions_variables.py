@@ -1,5 +1,5 @@
-"""JSONata in Parallel states, and the scope of variables: branches and items read outer ones; their own
-assignments stay inside.
+"""JSONata in Parallel states, and variables: branches and items read outer ones, their own assignments stay
+inside, and what a state assigns is computed from the values before it.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html
 """
@@ -17,7 +17,8 @@ expect(stepfunctions, "_run_sub_machine", "states", "start_at", "input_data", "e
 expect(stepfunctions, "_state_query_language", "state_def", "ctx")
 expect(stepfunctions, "_apply_jsonata_arguments", "state_def", "raw_input", "ctx")
 expect(stepfunctions, "_apply_jsonata_output", "state_def", "raw_input", "ctx", "result")
-expect(stepfunctions, "_apply_state_assign", "state_def", "raw_input", "ctx", "result")
+expect(stepfunctions, "_apply_state_assign", "state_def", "raw_input", "ctx", "result", "error_output")
+expect(stepfunctions, "_apply_jsonata_template", "value", "raw_input", "ctx", "result", "error_output")
 expect(stepfunctions, "_next_or_end", "state_def")
 
 
@@ -42,4 +43,18 @@ def install() -> None:
             states, start_at, value, execution, {**ctx, "variables": dict(ctx.get("variables") or {})}
         )
 
+    def assign(
+        state: Json, raw_input: Any, ctx: Json | None, result: Any = None, error_output: Any = None
+    ) -> None:
+        """Assign a state's variables at once: MiniStack shows each of them those before it."""
+        if ctx is None or stepfunctions._state_query_language(state, ctx) != "JSONata":
+            return
+        # All are computed before the first one is stored.
+        assigned = {
+            name: stepfunctions._apply_jsonata_template(template, raw_input, ctx, result, error_output)
+            for name, template in state.get("Assign", {}).items()
+        }
+        ctx.setdefault("variables", {}).update(assigned)
+
+    stepfunctions._apply_state_assign = assign
     stepfunctions._run_parallel_branches, stepfunctions._run_sub_machine = branches, sub_machine

@@ -593,6 +593,16 @@ def test_a_new_object_is_an_event(machines: Machines) -> None:
 
 
 # ---------------------------------------------------------------- JSONata
+def test_what_a_state_assigns_is_computed_from_the_values_before_it(machines: Machines) -> None:
+    states = {
+        "First": {"Type": "Pass", "Assign": {"x": 3, "y": 6}, "Next": "Second"},
+        "Second": {"Type": "Pass", "Assign": {"x": "{% $y %}", "y": "{% $x %}"}, "Next": "Third"},
+        "Third": {"Type": "Pass", "Output": "{% [$x, $y] %}", "End": True},
+    }
+
+    assert machines.output(states, QueryLanguage="JSONata") == [6, 3]
+
+
 def test_a_machine_in_jsonata_assigns_catches_and_fails_as_written(machines: Machines) -> None:
     run = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
     call = {"FunctionName": machines.outputs["Behave"]}
