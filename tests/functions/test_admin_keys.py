@@ -207,14 +207,15 @@ def test_connected_accounts_of_artists_are_counted_by_platform(admin, tx):
 
 def test_clients_of_organisations_are_counted_with_those_that_are_too_old(admin, tx, monkeypatch):
     name = f"organisations/{uuid.uuid4()}/google/client_secret"
+    others = admin_keys._many(ssm.stored())[-1]["count"]
     ssm.write(name, "GOCSPX-of-an-organisation")
     try:
         for years, overdue in ((0, 0), (2, 1)):
             now = time.time()
             monkeypatch.setattr(admin_keys.time, "time", lambda: now + years * 366 * 86_400)  # noqa: B023
             shown = admin_keys._many(ssm.stored())[-1]
-            assert (shown["kind"], shown["count"]) == ("organisation_google_clients", 1)
-            assert shown["overdue"] == overdue
+            assert (shown["kind"], shown["count"]) == ("organisation_google_clients", others + 1)
+            assert shown["overdue"] == (others + 1) * overdue
             monkeypatch.undo()
     finally:
         ssm.remove(name)
