@@ -59,14 +59,14 @@ def underwater(canvas: Canvas) -> Draw:
     """Rays of light in deep water, rising bubbles, and a cable on the sea floor."""
     water = canvas.gradient(canvas.light, canvas.middle, canvas.dark, canvas.dark * np.float32(0.5))
     floor = ridge(canvas.rng, canvas.width, 1.6) * canvas.height * 0.06 + canvas.height * 0.86
-    bubbles = canvas.rng.random((70, 4))
+    bubbles = canvas.rng.random((110, 4))
     rays = canvas.rng.uniform([0.0, 0.04, 0.2], [1.0, 0.13, 0.6], (7, 3))
 
     def draw(at: float) -> Pixels:
         small = (canvas.width // 4, canvas.height // 4)
         beams = np.zeros((small[1], small[0]), np.float32)
         for x, wide, strength in rays:
-            top = (x * 1.6 - 0.3 + 0.05 * np.sin(at * 0.7 + x * 9)) * small[0]
+            top = (x * 1.6 - 0.3 + 0.09 * np.sin(at * 1.3 + x * 9)) * small[0]
             lean = small[1] * 0.35
             shape = np.array(
                 [
@@ -76,7 +76,7 @@ def underwater(canvas: Canvas) -> Draw:
                     [top + lean, small[1]],
                 ]
             )
-            level = strength * (0.6 + 0.4 * np.sin(at * 1.1 + x * 20))
+            level = strength * (0.6 + 0.4 * np.sin(at * 2.1 + x * 20))
             cv2.fillConvexPoly(beams, shape.astype(np.int32), level, cv2.LINE_AA)
         fade = np.linspace(1, 0, small[1], dtype=np.float32)[:, None] ** 1.3
         beams = cv2.resize(
@@ -109,10 +109,10 @@ def underwater(canvas: Canvas) -> Draw:
             0.8,
         )
         for x0, y0, size, speed in bubbles:
-            y = (y0 - at * (0.03 + 0.09 * speed)) % 1.05
+            y = (y0 - at * (0.05 + 0.14 * speed)) % 1.05
             wobble = 0.012 * np.sin(at * 2 + x0 * 40)
             centre = (round((x0 + wobble) * canvas.width), round(y * canvas.height))
-            radius = max(1, round(canvas.unit * (0.002 + 0.009 * size**2)))
+            radius = max(1, round(canvas.unit * (0.003 + 0.013 * size**2)))
             cv2.circle(picture, centre, radius, colour(canvas.light, 0.9), 1 + radius // 9, cv2.LINE_AA)
         return np.asarray(picture, np.uint8)
 
