@@ -65,18 +65,7 @@ def answer(world: World, request: Request) -> Reply | None:
 def _checked(world: World, request: Request, called: Json, path: dict[str, str]) -> Call:
     """Check token, scope, quota, query and body. Raises ApiError."""
     youtube.raise_outcome(world.outcomes.take())
-    grant = world.sign_ins.access_tokens.get(request.headers.get("authorization", "").partition(" ")[2])
-    if grant is None:
-        raise ApiError(401, "authError", "Invalid Credentials", "global", "UNAUTHENTICATED")
-    if not set(grant.scopes) & set(called["scopes"]):
-        raise ApiError(
-            403,
-            "insufficientPermissions",
-            "Request had insufficient authentication scopes.",
-            "global",
-            "PERMISSION_DENIED",
-            owner.SCOPED,
-        )
+    grant = owner.granted(world, request, called)
     if sum(world.rights.calls.values()) > world.rights.calls_a_day:
         raise youtube.ERRORS["daily_quota"]
     query = request.query

@@ -91,11 +91,8 @@ def scripted(fault: Json | None, *, before: bool) -> None:
         raise HangUp
 
 
-def channel_of(world: World, request: Request, called: Json) -> str:
-    """Return the channel that the access token stands for.
-
-    Raises ApiError for a token without the method's scope, or without a channel.
-    """
+def granted(world: World, request: Request, called: Json) -> Any:
+    """Return what the access token was granted. Raises ApiError for one without the method's scope."""
     grant = world.sign_ins.access_tokens.get(request.headers.get("authorization", "").partition(" ")[2])
     if grant is None:
         raise ApiError(401, "authError", "Invalid Credentials", "global", "UNAUTHENTICATED")
@@ -108,6 +105,15 @@ def channel_of(world: World, request: Request, called: Json) -> str:
             "PERMISSION_DENIED",
             SCOPED,
         )
+    return grant
+
+
+def channel_of(world: World, request: Request, called: Json) -> str:
+    """Return the channel that the access token stands for.
+
+    Raises ApiError for a token without the method's scope, or without a channel.
+    """
+    grant = granted(world, request, called)
     channel_id = grant.channel or next(iter(world.owned.get(grant.email, [])), "")
     if not channel_id and called["id"] != "youtube.channels.list":
         raise ApiError(401, "youtubeSignupRequired", "The user has no YouTube channel.", "youtube.header")

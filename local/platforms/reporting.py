@@ -58,13 +58,7 @@ class _Call:
 
     def __init__(self, world: World, request: Request, called: Json, path: dict[str, str]) -> None:
         youtube.raise_outcome(world.outcomes.take())
-        grant = world.sign_ins.access_tokens.get(request.headers.get("authorization", "").partition(" ")[2])
-        if grant is None:
-            raise ApiError(401, "authError", "Invalid Credentials", "global", "UNAUTHENTICATED")
-        if not set(grant.scopes) & set(called["scopes"]):
-            raise ApiError(
-                403, "insufficientPermissions", "Insufficient scopes.", "global", "PERMISSION_DENIED"
-            )
+        grant = owner.granted(world, request, called)
         if problem := discovery.check(API, called, request.query):
             raise ApiError(400, problem.reason, problem.message, "global", "INVALID_ARGUMENT")
         owner_id = request.query.get("onBehalfOfContentOwner")

@@ -78,7 +78,7 @@ def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(
 
 
 def test_a_declined_scope_disables_what_it_is_for(studio, client, machine_arn):
-    """As the owner of the account left the boxes of uploads and of changes unticked on Google's page."""
+    """Refuse what the owner left unticked on Google's page: uploads and changes."""
     db.run(studio.tx, "UPDATE accounts.connections SET scopes = '{}' WHERE id = :id", id=studio.connection_id)
 
     shown = client("GET", f"/api/v1/channels/{studio.channel_id}/connect-youtube").body

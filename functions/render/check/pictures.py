@@ -1,9 +1,9 @@
 """Measure on a finished video how much it moves, how long its shots are, and which pictures it repeats.
 
 Of each planned shot two pictures are decoded, from its later half and a moment apart: from the shot's piece
-while others are drawn, or from the finished file. A shot
-moves if the later picture is not the earlier one as seen by a camera that pans, zooms or turns. So a
-photograph under a camera move does not move. A card never counts as moving.
+while others are drawn, or from the finished file. A shot moves if the later picture is not the earlier one as
+seen by a camera that pans, zooms or turns. So a photograph under a camera move does not move. A card never
+counts as moving.
 """
 
 from collections.abc import Collection, Iterator

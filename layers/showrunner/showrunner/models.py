@@ -42,7 +42,7 @@ class Statistics(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Something of an account that has figures of its own: a video, playlist, album, track or post.
+    """Describe what an account has with figures of its own: a video, playlist, album, track or post.
 
     `account_id` is empty where the platform doesn't say whose it is. `figures` are by our name of the metric,
     without those that the platform doesn't state.

@@ -1,4 +1,4 @@
-"""Whatever goes wrong at a stock library, the plan is made from the next source; no budget costs nothing."""
+"""Make the plan from the next source, whatever goes wrong at a stock library; no budget costs nothing."""
 
 from typing import Any
 

@@ -22,6 +22,19 @@ class Proposal(NamedTuple):
     fields: dict[str, Any]
     fault: str | None
 
+    def unchecked(self) -> dict[str, Any]:
+        """Return the row of a change set before it is checked: invalid, with the fault."""
+        return {
+            "number": self.number,
+            "video_id": self.video_id,
+            "connection_id": None,
+            "target": {},
+            "changes": {},
+            "known": {},
+            "status": "invalid",
+            "message": self.fault,
+        }
+
 
 class Row(NamedTuple):
     """A row to carry out. changes and expected: field -> value (change_rules, claim_rules).

@@ -65,16 +65,7 @@ class _Check:
 
     def rows(self) -> Iterator[Row]:
         for proposal in self._proposals:
-            row: Row = {
-                "number": proposal.number,
-                "video_id": proposal.video_id,
-                "connection_id": None,
-                "target": {},
-                "changes": {},
-                "known": {},
-                "status": "invalid",
-                "message": proposal.fault,
-            }
+            row: Row = proposal.unchecked()
             yield row if proposal.fault is not None else self._row(proposal, row)
 
     def _row(self, proposal: Proposal, row: Row) -> Row:

@@ -75,7 +75,7 @@ class OwnershipShare(Result):
 
 
 class Ownership(Result):
-    """Who owns an asset, as YouTube has it now."""
+    """Tell who owns an asset, as YouTube has it now."""
 
     asset_id: str
     shares: list[OwnershipShare]

@@ -115,16 +115,7 @@ def _check(
     connections: dict[str, str],
     seen: dict[str, int],
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "number": proposal.number,
-        "video_id": proposal.video_id,
-        "connection_id": None,
-        "target": {},
-        "changes": {},
-        "known": {},
-        "status": "invalid",
-        "message": proposal.fault,
-    }
+    row = proposal.unchecked()
     if proposal.fault is not None:
         return row
     try:

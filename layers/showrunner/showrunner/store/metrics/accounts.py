@@ -22,6 +22,19 @@ _INTERVAL = f"""
 """
 
 
+def is_due(row: str, interval: str) -> str:
+    """Return the condition that a row's interval (SQL of seconds) is over at :now and no run works on it."""
+    return f"""coalesce({row}.checked_at, '-infinity') <= :now::timestamptz
+                   - make_interval(secs => {interval} - {SLACK_SECONDS})
+               AND coalesce({row}.planned_at, '-infinity') <= :now::timestamptz
+                   - make_interval(secs => {CLAIM_SECONDS})"""
+
+
+def waited(row: str, interval: str) -> str:
+    """Return the SQL of how many intervals have passed since a row was checked: the most overdue has most."""
+    return f"extract(epoch FROM :now::timestamptz - coalesce({row}.checked_at, '2000-01-01')) / {interval}"
+
+
 def claim_due(tx: db.Transaction, platform: str, limit: int, run: str, now: datetime) -> list[str]:
     """Claim at most `limit` accounts that are due, the most overdue first, and return their ids.
 
@@ -39,13 +52,9 @@ def claim_due(tx: db.Transaction, platform: str, limit: int, run: str, now: date
             SELECT c.account_id
               FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
              WHERE c.platform = :platform AND c.state <> 'disconnected'
-               AND coalesce(c.checked_at, '-infinity') <= :now::timestamptz
-                   - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
-               AND coalesce(c.planned_at, '-infinity') <= :now::timestamptz
-                   - make_interval(secs => {CLAIM_SECONDS})
+               AND {is_due("c", _INTERVAL)}
              GROUP BY c.account_id
-             ORDER BY max(extract(epoch FROM :now::timestamptz - coalesce(c.checked_at, '2000-01-01'))
-                          / {_INTERVAL}) DESC, c.account_id
+             ORDER BY max({waited("c", _INTERVAL)}) DESC, c.account_id
              LIMIT :limit)
         UPDATE metrics.accounts c SET planned_at = :now, planned_by = :run
           FROM chosen WHERE c.platform = :platform AND c.account_id = chosen.account_id

@@ -6,7 +6,7 @@ from typing import Any
 
 from showrunner.database import db, pages
 from showrunner.database.pages import Column, List, PageRequest, PageResult
-from showrunner.store.metrics.accounts import CLAIM_SECONDS, SLACK_SECONDS
+from showrunner.store.metrics.accounts import SLACK_SECONDS, is_due, waited
 from showrunner.store.metrics.points import PUBLIC_DAYS
 from showrunner.store.metrics.readings import Tiers
 
@@ -65,13 +65,9 @@ def claim_due(
             SELECT i.item_id
               FROM metrics.items i JOIN metrics.artists a ON a.id = i.artist_id
              WHERE i.platform = :platform AND i.kind = :kind
-               AND coalesce(i.checked_at, '-infinity') <= :now::timestamptz
-                   - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
-               AND coalesce(i.planned_at, '-infinity') <= :now::timestamptz
-                   - make_interval(secs => {CLAIM_SECONDS})
+               AND {is_due("i", _INTERVAL)}
              GROUP BY i.item_id
-             ORDER BY max(extract(epoch FROM :now::timestamptz - coalesce(i.checked_at, '2000-01-01'))
-                          / {_INTERVAL}) DESC, i.item_id
+             ORDER BY max({waited("i", _INTERVAL)}) DESC, i.item_id
              LIMIT :limit)
         UPDATE metrics.items i SET planned_at = :now, planned_by = :run
           FROM chosen WHERE i.platform = :platform AND i.kind = :kind AND i.item_id = chosen.item_id

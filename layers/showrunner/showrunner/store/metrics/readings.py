@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from showrunner.database import db
-from showrunner.store.metrics.accounts import CLAIM_SECONDS, SLACK_SECONDS
+from showrunner.store.metrics.accounts import SLACK_SECONDS, is_due, waited
 
 # Seconds between two questions about an account, by its artist's tier.
 type Tiers = tuple[int, int]  # active, standard
@@ -49,13 +49,9 @@ def claim_due(
             SELECT c.account_id FROM {_ACCOUNTS}
              WHERE c.platform = :platform AND c.state = 'found'
                AND (NOT :is_connected OR c.connected_at IS NOT NULL)
-               AND coalesce(r.checked_at, '-infinity') <= :now::timestamptz
-                   - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
-               AND coalesce(r.planned_at, '-infinity') <= :now::timestamptz
-                   - make_interval(secs => {CLAIM_SECONDS})
+               AND {is_due("r", _INTERVAL)}
              GROUP BY c.account_id
-             ORDER BY max(extract(epoch FROM :now::timestamptz - coalesce(r.checked_at, '2000-01-01'))
-                          / {_INTERVAL}) DESC, c.account_id
+             ORDER BY max({waited("r", _INTERVAL)}) DESC, c.account_id
              LIMIT :limit),
         claimed AS (
             INSERT INTO metrics.readings AS r (artist_id, platform, reading, planned_at, planned_by)

@@ -34,32 +34,33 @@ def _first_of(table: str, alias: str, key: str, rest: str = "") -> str:
            AND f.{key} = {alias}.{key} AND ({others}) < ({ours}))"""
 
 
-def _of_claims(condition: str) -> str:
-    """Return the condition of videos with a claim for which `condition` (of c) holds."""
-    return f"""v.video_id IN (SELECT c.video_id FROM rights.claims c
-                               WHERE c.organisation_id = :organisation_id AND {condition})"""
+def _with_claims(condition: str) -> str:
+    """Return the query of the videos with a claim for which `condition` (of c) holds."""
+    return (
+        f"SELECT c.video_id FROM rights.claims c WHERE c.organisation_id = :organisation_id AND {condition}"
+    )
 
 
-def _of_rows(condition: str) -> str:
-    """Return the condition of videos with a row for which `condition` (of r) holds."""
-    return f"""v.video_id IN (SELECT r.video_id FROM rights.videos r
-                               WHERE r.organisation_id = :organisation_id AND {condition})"""
+def _with_rows(condition: str) -> str:
+    """Return the query of the videos with a row for which `condition` (of r) holds."""
+    return (
+        f"SELECT r.video_id FROM rights.videos r WHERE r.organisation_id = :organisation_id AND {condition}"
+    )
 
 
-def _of_array(condition: str) -> str:
-    """Return an IN condition with what is searched for found first, as an array.
+def _found_first(column: str, query: str) -> str:
+    """Return the condition that a column is among what the query finds, which is found first, as an array.
 
     For a value of an array that no sample has, the planner expects one row of 200, and would walk through all
     rows. An artist, an asset, a label of assets or all conflicts have some thousands.
     """
-    return condition.replace(" IN (", " = ANY(ARRAY(", 1) + ")"
+    return f"{column} = ANY(ARRAY({query}))"
 
 
-_IN_CONFLICT = """IN (
-    SELECT r.video_id FROM rights.videos r
-     WHERE r.organisation_id = :organisation_id
-       AND rights.indexable(r.asset_ids) && ARRAY(SELECT x.asset_id FROM rights.conflicts x
-                                                   WHERE x.organisation_id = :organisation_id))"""
+_IN_CONFLICT = _with_rows(
+    """rights.indexable(r.asset_ids) && ARRAY(
+        SELECT x.asset_id FROM rights.conflicts x WHERE x.organisation_id = :organisation_id)"""
+)
 
 
 def _collected(ids: str) -> str:
@@ -96,21 +97,25 @@ VIDEOS = List(
         "privacy": "left(v.video_privacy_status, 200) = ANY(ARRAY[:privacy, initcap(:privacy)])",
         "claimed": "CASE WHEN v.claimed_by_this_owner THEN 'yes' ELSE 'no' END"
         " = CASE WHEN :claimed::boolean THEN 'yes' ELSE 'no' END",
-        "policy": _of_rows("left(r.effective_policy, 200) = :policy"),
-        "custom_id": _of_rows("left(r.custom_id, 200) = :custom_id"),
-        "asset_id": _of_array(_of_rows("rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]")),
-        "claim_status": _of_claims("left(c.claim_status, 200) = upper(:claim_status)"),
-        "artist": _of_array(_of_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]")),
-        "label": _of_claims("left(c.record_label, 200) = :label"),
-        "upc": _of_claims("left(c.upc, 200) = :upc"),
+        "policy": f"v.video_id IN ({_with_rows('left(r.effective_policy, 200) = :policy')})",
+        "custom_id": f"v.video_id IN ({_with_rows('left(r.custom_id, 200) = :custom_id')})",
+        "asset_id": _found_first(
+            "v.video_id", _with_rows("rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]")
+        ),
+        "claim_status": f"v.video_id IN ({_with_claims('left(c.claim_status, 200) = upper(:claim_status)')})",
+        "artist": _found_first(
+            "v.video_id", _with_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]")
+        ),
+        "label": f"v.video_id IN ({_with_claims('left(c.record_label, 200) = :label')})",
+        "upc": f"v.video_id IN ({_with_claims('left(c.upc, 200) = :upc')})",
         "isrc": """v.video_id IN (
             SELECT c.video_id FROM rights.claims c
              WHERE c.organisation_id = :organisation_id AND left(c.isrc, 200) = :isrc
             UNION SELECT r.video_id FROM rights.videos r
              WHERE r.organisation_id = :organisation_id AND left(r.isrc, 200) = :isrc)""",
         # Two filters: a condition inside CASE has no plan of its own.
-        "in_conflict": f":in_conflict::boolean AND {_of_array(f'v.video_id {_IN_CONFLICT}')}",
-        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT {_IN_CONFLICT}",
+        "in_conflict": f":in_conflict::boolean AND {_found_first('v.video_id', _IN_CONFLICT)}",
+        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT IN ({_IN_CONFLICT})",
         "views_from": "coalesce(v.views, -1) >= :views_from::bigint",
         "views_to": "coalesce(v.views, -1) <= :views_to::bigint",
         "published_from": "coalesce(v.time_published, '-infinity') >= :published_from::timestamptz",
@@ -122,10 +127,11 @@ VIDEOS = List(
 )
 
 
-def _of_assets(condition: str) -> str:
-    """Return the condition of assets with a row for which `condition` (of f) holds."""
-    return f"""a.asset_id IN (SELECT f.asset_id FROM rights.assets f
-                               WHERE f.organisation_id = :organisation_id AND {condition})"""
+def _with_assets(condition: str) -> str:
+    """Return the query of the assets with a row for which `condition` (of f) holds."""
+    return (
+        f"SELECT f.asset_id FROM rights.assets f WHERE f.organisation_id = :organisation_id AND {condition}"
+    )
 
 
 ASSETS = List(
@@ -151,9 +157,13 @@ ASSETS = List(
     {
         "type": "left(a.asset_type, 200) = :type",
         "custom_id": "left(a.custom_id, 200) = :custom_id",
-        "artist": _of_array(_of_assets("rights.indexable(f.artist) @> ARRAY[:artist::text]")),
+        "artist": _found_first(
+            "a.asset_id", _with_assets("rights.indexable(f.artist) @> ARRAY[:artist::text]")
+        ),
         "label": "left(a.label, 200) = :label",
-        "asset_label": _of_array(_of_assets("rights.indexable(f.asset_labels) @> ARRAY[:asset_label::text]")),
+        "asset_label": _found_first(
+            "a.asset_id", _with_assets("rights.indexable(f.asset_labels) @> ARRAY[:asset_label::text]")
+        ),
         "isrc": "(left(a.isrc, 200) = :isrc OR left(a.your_isrc, 200) = :isrc"
         " OR left(a.display_isrc, 200) = :isrc)",
         "upc": "left(a.upc, 200) = :upc",
@@ -201,15 +211,18 @@ CLAIMS = List(
         "type": "left(c.claim_type, 200) = :type",
         "origin": "left(c.claim_origin, 200) = :origin",
         "custom_id": "left(c.custom_id, 200) = :custom_id",
-        "artist": _of_array(
-            """c.owner_id IN (SELECT w.id FROM rights.content_owners w
-                                WHERE w.organisation_id = :organisation_id)"""
-        )
-        + " AND "
-        + _of_array(
-            """c.claim_id IN (SELECT f.claim_id FROM rights.claims f
-                               WHERE f.organisation_id = :organisation_id
-                                 AND rights.indexable(f.artist) @> ARRAY[:artist::text])"""
+        "artist": " AND ".join(
+            (
+                _found_first(
+                    "c.owner_id",
+                    "SELECT w.id FROM rights.content_owners w WHERE w.organisation_id = :organisation_id",
+                ),
+                _found_first(
+                    "c.claim_id",
+                    "SELECT f.claim_id FROM rights.claims f WHERE f.organisation_id = :organisation_id"
+                    " AND rights.indexable(f.artist) @> ARRAY[:artist::text]",
+                ),
+            )
         ),
         "label": "left(c.record_label, 200) = :label",
         "isrc": "left(c.isrc, 200) = :isrc",
