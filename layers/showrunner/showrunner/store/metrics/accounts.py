@@ -35,6 +35,10 @@ def waited(row: str, interval: str) -> str:
     return f"extract(epoch FROM :now::timestamptz - coalesce({row}.checked_at, '2000-01-01')) / {interval}"
 
 
+_IS_DUE = is_due("c", _INTERVAL)
+_WAITED = waited("c", _INTERVAL)
+
+
 def claim_due(tx: db.Transaction, platform: str, limit: int, run: str, now: datetime) -> list[str]:
     """Claim at most `limit` accounts that are due, the most overdue first, and return their ids.
 
@@ -52,9 +56,9 @@ def claim_due(tx: db.Transaction, platform: str, limit: int, run: str, now: date
             SELECT c.account_id
               FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
              WHERE c.platform = :platform AND c.state <> 'disconnected'
-               AND {is_due("c", _INTERVAL)}
+               AND {_IS_DUE}
              GROUP BY c.account_id
-             ORDER BY max({waited("c", _INTERVAL)}) DESC, c.account_id
+             ORDER BY max({_WAITED}) DESC, c.account_id
              LIMIT :limit)
         UPDATE metrics.accounts c SET planned_at = :now, planned_by = :run
           FROM chosen WHERE c.platform = :platform AND c.account_id = chosen.account_id

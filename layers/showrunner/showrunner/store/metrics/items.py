@@ -15,6 +15,8 @@ _INTERVAL = """
     CASE WHEN a.tier = 'active' AND i.found_at >= coalesce(i.checked_at, '-infinity')
          THEN :active::bigint ELSE :standard::bigint END
 """
+_IS_DUE = is_due("i", _INTERVAL)
+_WAITED = waited("i", _INTERVAL)
 _LIST = List(
     "items",
     "metrics.items i",
@@ -65,9 +67,9 @@ def claim_due(
             SELECT i.item_id
               FROM metrics.items i JOIN metrics.artists a ON a.id = i.artist_id
              WHERE i.platform = :platform AND i.kind = :kind
-               AND {is_due("i", _INTERVAL)}
+               AND {_IS_DUE}
              GROUP BY i.item_id
-             ORDER BY max({waited("i", _INTERVAL)}) DESC, i.item_id
+             ORDER BY max({_WAITED}) DESC, i.item_id
              LIMIT :limit)
         UPDATE metrics.items i SET planned_at = :now, planned_by = :run
           FROM chosen WHERE i.platform = :platform AND i.kind = :kind AND i.item_id = chosen.item_id

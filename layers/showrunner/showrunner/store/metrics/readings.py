@@ -9,6 +9,8 @@ from showrunner.store.metrics.accounts import SLACK_SECONDS, is_due, waited
 type Tiers = tuple[int, int]  # active, standard
 
 _INTERVAL = "CASE WHEN a.tier = 'active' THEN :active::bigint ELSE :standard::bigint END"
+_IS_DUE = is_due("r", _INTERVAL)
+_WAITED = waited("r", _INTERVAL)
 _ACCOUNTS = """
     metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
       LEFT JOIN metrics.readings r
@@ -49,9 +51,9 @@ def claim_due(
             SELECT c.account_id FROM {_ACCOUNTS}
              WHERE c.platform = :platform AND c.state = 'found'
                AND (NOT :is_connected OR c.connected_at IS NOT NULL)
-               AND {is_due("r", _INTERVAL)}
+               AND {_IS_DUE}
              GROUP BY c.account_id
-             ORDER BY max({waited("r", _INTERVAL)}) DESC, c.account_id
+             ORDER BY max({_WAITED}) DESC, c.account_id
              LIMIT :limit),
         claimed AS (
             INSERT INTO metrics.readings AS r (artist_id, platform, reading, planned_at, planned_by)
