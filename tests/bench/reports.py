@@ -119,9 +119,11 @@ class Bench:
         self.sql("DROP TABLE IF EXISTS public.bench_copy")
         self.sql(f"CREATE {'UNLOGGED ' if unlogged else ''}TABLE public.bench_copy ({names})")
         self.sql("CHECKPOINT")
-        begun, cpu = time.perf_counter(), self.server_cpu()
+        cpu = self.server_cpu()
+        begun = time.perf_counter()
         self._psql("-c", f"\\copy public.bench_copy FROM '{path}' (FORMAT csv)")
-        return {"seconds": time.perf_counter() - begun, "server_cpu_s": self.server_cpu() - cpu}
+        seconds = time.perf_counter() - begun
+        return {"seconds": seconds, "server_cpu_s": self.server_cpu() - cpu}
 
     def server_cpu(self) -> float:
         """Return the CPU seconds of the sessions that have ended."""
