@@ -219,16 +219,26 @@ def items(cell):
 def test_random_files_account_for_every_row(monkeypatch, delimiter):
     """Accept or refuse each row of a well-formed file exactly once, for any size of a block."""
     random.seed(8)
-    alphabet = ["a", '"', ",", ";", "\t", "\n", "é", " ", "|", "\\", "\x1f", "🎵"]
+    alphabet = ["a", '"', ",", ";", "\t", "\n", "é", " ", "|", "\\", "\x1e", "\x1f", "🎵"]
 
     def text(length):
         # Most rows of real files are plain.
-        return "".join(random.choices(alphabet[: random.choice([1, 2, 3, 12])], k=length))
+        return "".join(random.choices(alphabet[: random.choice([1, 2, 3, 13])], k=length))
 
     for size in (7, 64, 1 << 18):
         monkeypatch.setattr(rows, "BLOCK_BYTES", 1 << 18)
         cells = [
-            [f"c{n}", "00000000001", "A1", "ACTIVE", text(n % 9), "1", "", text(n % 7), text(n % 5)]
+            [
+                f"c{n}{random.choice(['', '', delimiter])}",
+                "00000000001",
+                "A1",
+                "ACTIVE",
+                text(n % 9),
+                "1",
+                "",
+                text(n % 7),
+                text(n % 5),
+            ]
             for n in range(300)
         ]
         for bad in random.sample(cells, 30):
@@ -246,6 +256,7 @@ def test_random_files_account_for_every_row(monkeypatch, delimiter):
         assert reader.counts.rows == len(accepted) + len(rejects) == 300
         assert len(rejects) == 30
         expected = [row for row in cells if row[5] == "1"]
+        assert [row[1].strip() for row in accepted] == [row[0].strip() for row in expected]
         assert [row[5].strip() for row in accepted] == [row[4].strip() for row in expected]
         assert [row[9].strip() for row in accepted] == [row[8].strip() for row in expected]
         assert [items(row[8]) for row in accepted] == [

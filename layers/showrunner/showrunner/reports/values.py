@@ -140,11 +140,14 @@ def _list(cell: str) -> str:
     return '{"' + quoted.replace("|", '","') + '"}'
 
 
-def arrays(cells: Sequence[bytes]) -> list[bytes]:
-    """Return cells with values joined by | as arrays. They have no quotes, backslashes or line ends."""
+def arrays(cells: Sequence[bytes], comma: bytes) -> list[bytes]:
+    """Return cells with values joined by | as arrays. They have no quotes, backslashes or line ends.
+
+    comma: the sign between the values, for a caller that replaces it later.
+    """
     if not cells:
         return []
-    text = b"\n".join(cells).replace(b"|", b'","').replace(b"\n", b'"}\n{"')
+    text = b"\n".join(cells).replace(b"|", b'"' + comma + b'"').replace(b"\n", b'"}\n{"')
     # An empty cell stays empty.
     return (b'{"' + text + b'"}').replace(b'{""}', b"").split(b"\n")
 
@@ -160,15 +163,15 @@ TEXT = Type("text", None, _text)
 # Several values in one cell, joined by |. Stored as an array.
 LIST = Type("text[]", None, _list)
 # Part of a row's key: it is in an index.
-KEY = Type("text", rb"[A-Za-z0-9_|.:-]{1,100}", _key)
-COUNT = Type("bigint", rb"\d{1,18}", _count)
-MONEY = Type("numeric", rb"-?\d{1,18}(?:\.\d{1,20})?", _money)
+KEY = Type("text", rb"[A-Za-z0-9_|.:-]{1,100}+", _key)
+COUNT = Type("bigint", rb"[0-9]{1,18}+", _count)
+MONEY = Type("numeric", rb"-?+[0-9]{1,18}+(?:\.[0-9]{1,20}+)?+", _money)
 DAY = Type("date", _days(b"") + b"|" + _days(b"-"), _day)
 MONTH = Type("date", rb"(?!)", _month)
 TIME = Type("timestamptz", _days(b"-") + rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z", _time)
 FLAG = Type("boolean", rb"Yes|No", _flag)
-SECONDS = Type("integer", rb"\d{1,9}", _seconds)
-VIDEO = Type("text", rb"[A-Za-z0-9_-]{11}", _video)
-CHANNEL = Type("text", rb"UC[A-Za-z0-9_-]{22}", _channel)
+SECONDS = Type("integer", rb"[0-9]{1,9}+", _seconds)
+VIDEO = Type("text", rb"[A-Za-z0-9_-]{11}+", _video)
+CHANNEL = Type("text", rb"UC[A-Za-z0-9_-]{22}+", _channel)
 COUNTRY = Type("text", rb"[A-Z]{2}", _country)
 CURRENCY = Type("text", rb"[A-Z]{3}", _currency)
