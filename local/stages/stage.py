@@ -360,8 +360,10 @@ class Stage:
 
 
 def refuse_placeholders(values: dict[str, str], where: str) -> None:
-    """Refuse addresses that lead to nobody: a stage would answer and send mail in their name."""
+    """Refuse addresses that lead to nobody, in whose name a stage would answer, and those without TLS."""
     for name, value in values.items():
         for part in ("localhost", "127.0.0.1", ".invalid", "example.com", "example.org"):
             if part in value:
                 raise Refused(f"{name} is {value}, which is no address of a real stage; change it in {where}")
+        if "http://" in value:
+            raise Refused(f"{name} is {value}, where keys and tokens could be read on their way; use https")

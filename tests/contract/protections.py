@@ -1,4 +1,4 @@
-"""The protections of a stage, from the templates: rules for each kind of resource, and a file of values.
+"""The protections of a stage: rules for each kind of resource of the templates, and a file of values.
 
 A rule says what is right for a kind of resource (every queue is encrypted). How large a timeout is, which
 object a role may read, how many failures an alarm waits for, no rule can know: protections.txt has a line for
@@ -13,43 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.contract import transformed
+from tests.contract import settings, transformed, values
 from tests.contract.code import ROOT
 from tests.contract.template import EDGE, FILES, Json, listed, load, references, walk
 from tests.contract.transformed import Resource
 
 FILE = ROOT / "tests" / "contract" / "protections.txt"
 TEMPLATES = (*FILES, EDGE)
-
-# What neither protects nor exposes: texts, names of things, what code runs and where it is built.
-NO_PROTECTION = {
-    *(
-        "Description",
-        "AlarmDescription",
-        "GroupDescription",
-        "DBSubnetGroupDescription",
-        "Comment",
-        "Label",
-        "Handler",
-        "Runtime",
-        "Architectures",
-        "CodeUri",
-    ),
-    *(
-        "ContentUri",
-        "DefinitionUri",
-        "DefinitionSubstitutions",
-        "LayerName",
-        "CompatibleRuntimes",
-        "MemorySize",
-        "Layers",
-        "Tags",
-        "Metadata",
-        "DashboardBody",
-    ),
-    *("DashboardName", "QueryString", "Format"),
-}
-
 
 # Sections of a template that `facts` reads part by part, and those that only describe it.
 LOOKED_AT = {"Parameters", "Conditions", "Globals", "Resources", "Outputs"}
@@ -67,61 +37,29 @@ def facts(document: Json, name: str) -> list[str]:
     found = []
     for kind in ("Parameters", "Conditions"):
         for identity, body in (document.get(kind) or {}).items():
-            found += _lines(name, f"{kind} {identity}", body)
-    found += _lines(name, "Globals", document.get("Globals") or {})
+            found += values.lines(name, f"{kind} {identity}", body)
+    found += values.lines(name, "Globals", document.get("Globals") or {})
     # A macro can change everything else, and a section that is new may, too.
     for kind in document.keys() - LOOKED_AT:
-        found += _lines(name, kind, document[kind])
+        found += values.lines(name, kind, document[kind])
     for identity, whole in document["Resources"].items():
         kept = {key: value for key, value in whole.items() if key != "Properties"}
-        found += _lines(name, identity, {**kept, **(whole.get("Properties") or {})})
+        found += values.lines(name, identity, {**kept, **(whole.get("Properties") or {})})
     for identity, output in (document.get("Outputs") or {}).items():
-        found += _lines(name, f"Outputs {identity}", output)
+        found += values.lines(name, f"Outputs {identity}", output)
     counted = Counter(
         found
     )  # the same value at the same place of several list items: losing one of them counts
     return sorted(line if count == 1 else f"{line} (in {count})" for line, count in counted.items())
 
 
-def _lines(name: str, identity: str, body: Any) -> list[str]:
-    return [f"{name} {identity} {'.'.join(path)} = {value}" for path, value in _leaves(body)]
-
-
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield path and value of everything that loses its meaning when taken apart.
-
-    These are scalars, references, statements of policies, lists of scalars, and what is empty below the top.
-    """
-    if isinstance(value, dict) and not _is_whole(value) and (value or not path):
-        for key, inner in value.items():
-            # What a variable refers to follows the function's code, which other tests compare; one that is
-            # written out has a rule.
-            if key not in NO_PROTECTION and path[-1:] != ("Variables",):
-                yield from _leaves(inner, (*path, str(key)))
-        return
-    if isinstance(value, list) and any(
-        isinstance(inner, dict | list) and not _is_whole(inner) for inner in value
-    ):
-        for inner in value:
-            yield from _leaves(inner, (*path, "-"))
-        return
-    yield path, json.dumps(value, sort_keys=True)
-
-
-def _is_whole(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    return "Effect" in value or (
-        len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref", "Condition"))
-    )
-
-
 def all_facts(documents: dict[str, Json] | None = None) -> list[str]:
+    """Return the lines of these templates; by default of all, and of the settings beside them."""
     return [
         fact
         for name, document in (documents or {path.name: load(path) for path in TEMPLATES}).items()
         for fact in facts(document, name)
-    ]
+    ] + ([] if documents else settings.facts())
 
 
 def written(path: Path = FILE) -> set[str]:
@@ -133,9 +71,9 @@ def written(path: Path = FILE) -> set[str]:
 def write(path: Path = FILE) -> int:
     """Write the file anew from the templates. Returns the number of lines."""
     head = (
-        "# Values of the templates that protect a stage, one a line, as tests/contract/protections.py\n"
-        "# reads them. `make protections` writes this file;\n"
-        "# a line that changes in a review is a protection that changes.\n"
+        "# Values that protect a stage, one a line, as tests/contract/protections.py and settings.py read\n"
+        "# them from the templates, state machines, image, workflow and the tools of `make check`.\n"
+        "# `make protections` writes this file: a line that changes is a protection that changes.\n"
     )
     found = all_facts()
     path.write_text(head + "\n".join(sorted(found)) + "\n", encoding="utf-8")
@@ -616,13 +554,19 @@ def functions(each: Resource) -> Iterator[str]:
         yield "it runs on another Python than the one that was tested"
     if any(not isinstance(layer, dict) or set(layer) != {"Ref"} for layer in properties.get("Layers", [])):
         yield "it loads a layer that is not of this template"
-    for name, value in properties.get("Environment", {}).get("Variables", {}).items():
-        if not isinstance(value, dict) and name not in LITERALS:
-            yield f"{name} is the same in every stage"
 
 
 # Variables whose value is no stage's own.
 LITERALS = {"POWERTOOLS_LOG_LEVEL"}
+
+
+@rule("AWS::Lambda::Function")
+def variables(each: Resource) -> Iterator[str]:
+    for name, value in each.properties.get("Environment", {}).get("Variables", {}).items():
+        if not references(value) and name not in LITERALS:
+            yield f"{name} is the same in every stage"
+        if "{{resolve:" in json.dumps(value):
+            yield f"{name} shows a stored value in the function's settings; its code has to read it"
 
 
 @rule("AWS::Lambda::EventSourceMapping")

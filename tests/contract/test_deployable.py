@@ -16,9 +16,9 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from local.stages import capacity
-from tests.contract import code, template, transformed
+from tests.contract import code, settings, template, transformed
 from tests.contract.code import ROOT
-from tests.contract.template import APPLICATION, DATA, FILES, listed, load, references, walk
+from tests.contract.template import APPLICATION, DATA, EDGE, FILES, listed, load, references, walk
 from tests.contract.transformed import Resource
 
 DOCKERFILE = ROOT / "functions" / "render" / "Dockerfile"
@@ -573,20 +573,15 @@ def test_a_region_without_certificates_is_refused_before_anything_is_deployed():
     release.refuse_region("us-east-1")
 
 
-def instructions(text: str) -> list[str]:
-    joined = re.sub(r"\\\n", " ", text)
-    return [line.strip() for line in joined.splitlines() if line.strip() and not line.strip().startswith("#")]
-
-
 def image_faults(text: str) -> list[str]:
     """Return faults of an image: bases without a digest, packages without hashes, a HEALTHCHECK."""
     faults = []
     stages = {
         found[1]
-        for line in instructions(text)
+        for line in settings.instructions(text)
         if (found := re.search(r"^FROM .* AS (\w+)$", line, re.IGNORECASE))
     }
-    for line in instructions(text):
+    for line in settings.instructions(text):
         source = re.match(r"FROM (\S+)", line) or re.match(r"COPY --from=(\S+)", line)
         if (
             source
@@ -600,7 +595,7 @@ def image_faults(text: str) -> list[str]:
             faults.append("HEALTHCHECK runs beside the render")
         if re.match(r"ADD\s", line) or re.search(r"\b(curl|wget)\b", line):
             faults.append("something is downloaded that no lock file names")
-    users = [line.split()[1] for line in instructions(text) if line.startswith("USER ")]
+    users = [line.split()[1] for line in settings.instructions(text) if line.startswith("USER ")]
     if not users or not users[-1].isdigit() or users[-1] == "0":
         faults.append("it runs as root")
     return faults
@@ -628,13 +623,56 @@ def test_nobody_is_deployed_to_with_less_than_the_templates_protect():
     """A stage's file says where and how much, never how well the stage is protected."""
     weaker = {"RateLimitFactor", "Protected", "HttpHosts", "Demo", "Stage", "Release"}
     for path in (ROOT / "stages").glob("*.toml"):
-        assert not weaker & tomllib.loads(path.read_text(encoding="utf-8")).keys(), path.name
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        assert not weaker & given.keys(), path.name
+        assert range_faults(given) == [], path.name
+        assert "http://" not in path.read_text(encoding="utf-8"), path.name
+        assert {"AlarmEmail", "MonthlyBudget"} <= given.keys(), path.name
     told = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     prod = told["prod"]["deploy"]["parameters"]
     assert prod["confirm_changeset"] is True, "a person reads what will change in production"
     for stage in ("dev", "prod"):
         given = told[stage]["deploy"]["parameters"]
         assert not given.keys() & {"disable_rollback", "role_arn", "parameter_overrides"}, stage
+
+
+# What a stage without users may have, and production may not.
+SPARING = {"Rollout": "AllAtOnce", "Schedules": "DISABLED", "Egress": "none", "MonthlyBudget": 0}
+
+
+def test_production_is_not_spared():
+    prod = tomllib.loads((ROOT / "stages" / "prod.toml").read_text(encoding="utf-8"))
+
+    assert [name for name, value in SPARING.items() if prod.get(name) == value] == []
+
+
+def range_faults(given: dict[str, Any]) -> list[str]:
+    """Return the values that the templates' own limits for parameters would refuse."""
+    parameters = {name: each for path in (*FILES, EDGE) for name, each in load(path)["Parameters"].items()}
+    faults = []
+    for name, value in given.items():
+        limits = parameters[name]
+        allowed = [str(each) for each in limits.get("AllowedValues", [value])]
+        if value != "" and (
+            str(value) not in allowed
+            or not re.fullmatch(limits.get("AllowedPattern", "(?s).*"), str(value))
+            or ("MinValue" in limits and float(value) < limits["MinValue"])
+            or ("MaxValue" in limits and float(value) > limits["MaxValue"])
+        ):
+            faults.append(name)
+    return faults
+
+
+def test_a_value_beyond_a_parameters_limits_would_be_found():
+    given = {
+        "EdgeRate": 10**9,
+        "BackupDays": 1,
+        "Edge": "perhaps",
+        "AlarmHook": "http://a.b",
+        "ApiLogs": "keep",
+    }
+
+    assert range_faults(given) == ["EdgeRate", "BackupDays", "Edge", "AlarmHook"]
 
 
 def test_both_templates_are_the_ones_that_are_looked_at(resources):

@@ -10,8 +10,8 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.contract.protections import NO_PROTECTION
 from tests.contract.template import Json, listed
+from tests.contract.values import NO_PROTECTION
 
 Path = tuple[str | int, ...]
 

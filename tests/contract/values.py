@@ -1,0 +1,47 @@
+"""The values of a document (a template, a file of settings), a line for each."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+# What neither protects nor exposes: texts, names of things, what code runs and where it is built.
+NO_PROTECTION = {
+    *("Description", "AlarmDescription", "GroupDescription", "DBSubnetGroupDescription", "Comment", "Label"),
+    *("Handler", "Runtime", "Architectures", "CodeUri", "ContentUri", "DefinitionUri"),
+    *("DefinitionSubstitutions", "LayerName", "CompatibleRuntimes", "Layers", "Tags", "Metadata"),
+    *("DashboardName", "DashboardBody", "QueryString"),
+}
+
+
+def lines(name: str, identity: str, body: Any) -> list[str]:
+    """Return a line for each value of a part of a document: name, part, way to the value, value."""
+    return [f"{name} {identity} {'.'.join(path)} = {value}" for path, value in _leaves(body)]
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield path and value of everything that loses its meaning when taken apart.
+
+    These are scalars, references, statements of policies, lists of scalars, and what is empty below the top.
+    """
+    if isinstance(value, dict) and not _is_whole(value) and (value or not path):
+        for key, inner in value.items():
+            # What a variable refers to follows the function's code, which other tests compare; one that is
+            # written out has a rule.
+            if key not in NO_PROTECTION and path[-1:] != ("Variables",):
+                yield from _leaves(inner, (*path, str(key)))
+        return
+    if isinstance(value, list) and any(
+        isinstance(inner, dict | list) and not _is_whole(inner) for inner in value
+    ):
+        for inner in value:
+            yield from _leaves(inner, (*path, "-"))
+        return
+    yield path, json.dumps(value, sort_keys=True)
+
+
+def _is_whole(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return "Effect" in value or (
+        len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref", "Condition"))
+    )
