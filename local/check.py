@@ -22,7 +22,7 @@ TEMPLATE_CONTRACTS = ("template", "environment", "network", "policies_of_functio
 # asleep: a fault of the first deployment in each of them is found here.
 DEPLOYMENT = (
     "tests/local/test_release.py::test_everything_that_is_missing_is_listed_at_once_with_its_command",
-    "tests/local/test_release.py::test_the_zones_are_those_that_have_the_instance_types_and_stay",
+    "tests/local/test_release.py::test_a_region_without_two_usable_zones_is_refused",
     "tests/local/test_release.py::test_a_role_for_api_logs_that_the_account_has_is_left_alone",
     "tests/local/test_release.py::test_the_files_of_both_stages_name_parameters_of_the_templates_only",
     "tests/local/test_release.py::test_old_job_definitions_end_only_when_nothing_runs",
