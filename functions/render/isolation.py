@@ -12,11 +12,11 @@ class Failed(Exception):
     """The function raised, crashed or timed out. The message says how."""
 
 
-def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+def attempt(function: Callable[..., Any], *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
     """Call `function(*arguments)` in a forked process and return its result.
 
     The result must be picklable. Raises Failed if the function raises, if its process ends, or if there is no
-    result within TIMEOUT_S seconds.
+    result within `timeout_s` seconds.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -24,8 +24,8 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     process.start()
     sender.close()
     try:
-        timed_out = (False, f"no result within {TIMEOUT_S} s")
-        succeeded, answer = receiver.recv() if receiver.poll(TIMEOUT_S) else timed_out
+        timed_out = (False, f"no result within {timeout_s:g} s")
+        succeeded, answer = receiver.recv() if receiver.poll(timeout_s) else timed_out
     except EOFError:
         process.join()
         succeeded, answer = False, f"its process crashed (exit code {process.exitcode})"

@@ -28,7 +28,7 @@ import samples  # noqa: E402
 from local.settings import python_of  # noqa: E402
 from render import ffmpeg  # noqa: E402
 from render.encode import encoders  # noqa: E402
-from render.picture import compose  # noqa: E402
+from render.picture import compose, takes  # noqa: E402
 from render.plan import timeline  # noqa: E402
 from render.text.pages import paginate  # noqa: E402
 
@@ -149,12 +149,13 @@ def trim_voices(folder: Path) -> None:
 def raw_frames(plan: Path, target: Path) -> None:
     """The very frames that our encoder gets."""
     parsed = timeline.parse(json.loads(plan.read_text()))
-    composer = compose.Composer(
-        parsed, parsed.outputs[0], {asset.uri: plan.parent / asset.uri for _, asset in parsed.assets()}
-    )
+    files = {asset.uri: plan.parent / asset.uri for _, asset in parsed.assets()}
+    parsed, _ = takes.choose_all(parsed, files, os.process_cpu_count() or 1)
+    composer = compose.Composer(parsed, parsed.outputs[0], files)
     with target.open("wb", buffering=0) as file:
         for number in range(parsed.frame_count):
             file.write(composer.draw(number).as_bytes())
+    composer.close()
 
 
 def ours(plan: Path, out: Path, preset: str) -> list[str]:

@@ -3,11 +3,14 @@
 A clip keeps its speed, and its sound is never used.
 """
 
+import fcntl
 import itertools
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +29,73 @@ SEAM = 9
 _FULL_HD = 1920 * 1080
 _UNCHANGED = Take().grade
 _BT709 = "out_color_matrix=bt709:out_range=tv:flags=bicubic"
+# The most that a process without rights may ask for. With the usual 64 KB a picture takes dozens of turns
+# between the two processes.
+_PIPE_BYTES = 1 << 20
+# Behind a picture that does not fill the frame: a small copy of it, darker by so many levels and blurred.
+_BACK_SHARE, _BACK_DARKER, _BACK_SIGMA = 8, 21, 6.0
+
+
+@dataclass(frozen=True)
+class _Filling:
+    """How a frame is filled: `filters` bring a decoded picture to `decoded` (width, height), OpenCV the rest.
+
+    What has to be enlarged is enlarged here: in ffmpeg's queues and in the pipe wait several pictures, and
+    OpenCV takes half the time.
+    """
+
+    filters: str
+    decoded: tuple[int, int]
+    frame: tuple[int, int]
+
+    def fill(self, picture: Frame, at_s: float) -> Frame:
+        """Return the frame for a decoded picture. `at_s` is its time in seconds from the clip's start."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _Cropped(_Filling):
+    """A window of the picture, enlarged to `scaled` (width, height), that follows a path.
+
+    `path` holds (second, x, y) of the window's corner in the enlarged picture.
+    """
+
+    scaled: tuple[int, int]
+    path: tuple[tuple[float, float, float], ...]
+
+    def fill(self, picture: Frame, at_s: float) -> Frame:
+        picture = _resized(picture, self.scaled, cv2.INTER_CUBIC)
+        if self.scaled == self.frame:
+            return picture
+        x, y = (int(corner) & ~1 for corner in _along(self.path, at_s))
+        return picture.window(x, y, *self.frame)
+
+
+@dataclass(frozen=True)
+class _Whole(_Filling):
+    """The whole picture in the middle of the frame, before a blurred copy of itself."""
+
+    scaled: tuple[int, int]
+
+    def fill(self, picture: Frame, at_s: float) -> Frame:
+        width, height = self.frame
+        front = _resized(picture, self.scaled, cv2.INTER_CUBIC)
+        small = (max(2, width // _BACK_SHARE & ~1), max(2, height // _BACK_SHARE & ~1))
+        covering = max(small[0] / front.width, small[1] / front.height)
+        reduced = _resized(
+            front,
+            (_even(front.width * covering), _even(front.height * covering)),
+            cv2.INTER_AREA,
+        )
+        left, top = ((reduced.width - small[0]) // 4 * 2, (reduced.height - small[1]) // 4 * 2)
+        back = reduced.window(left, top, *small)
+        back = Frame(*(cv2.GaussianBlur(plane, (0, 0), _BACK_SIGMA) for plane in back.planes), *small)
+        cv2.subtract(back.luma, _BACK_DARKER, dst=back.luma)
+        back = _resized(back, self.frame, cv2.INTER_LINEAR)
+        x, y = (width - front.width) // 4 * 2, (height - front.height) // 4 * 2
+        for plane, over in zip(back.window(x, y, *self.scaled).planes, front.planes, strict=True):
+            plane[:] = over
+        return back
 
 
 class ClipPainter:
@@ -41,8 +111,12 @@ class ClipPainter:
         fps: int,
         gpu: bool = False,
         output: str = "",
+        frames: int | None = None,
     ) -> None:
-        """`output` is the name of the output, for which a framing was chosen (takes.choose_all)."""
+        """`output` is the name of the output, for which a framing was chosen (takes.choose_all).
+
+        `frames` is how many frames are asked for, if that is known.
+        """
         self.path, self.name, self.fps, self.gpu = path, name, fps, gpu
         self.width, self.height = width, height
         self.grade = visual.take.grade if visual.take else _UNCHANGED
@@ -50,7 +124,7 @@ class ClipPainter:
         if media.video_codec is None:
             raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
         framing = _chosen(visual, output) or _framing(media, visual, path, name, width / height)
-        self.filter_size = _toned(media, width, height) + _filters(media, visual, framing, width, height)
+        self.filling = _filling(media, visual, framing, (width, height))
         # A picture may start after the sound. Without this, its first frame would stand still until then.
         # Seeking and the length count from the file's first moment, which MPEG calls half a second or more.
         self.start_s = max(visual.trim[0], media.video_start_s - media.start_s)
@@ -58,10 +132,17 @@ class ClipPainter:
         self.length_s = (end_s - self.start_s) if end_s is not None else None
         if self.length_s is not None and self.length_s <= 1 / fps:
             raise AssetCorrupt(f"The clip {name} is shorter than its trim asks for.", asset=name)
-        # A very short clip must keep some frames between its cross-fades.
-        self.seam = SEAM if self.length_s is None else min(SEAM, int(self.length_s * fps) // 3)
+        self.seam = self._seam_frames(frames)
         self._frames: Iterator[Frame] | None = None
         self._next, self._uploads = 0, False
+
+    def _seam_frames(self, asked: int | None) -> int:
+        """Return the length of the cross-fade in frames: 0 for a clip that is not repeated."""
+        if self.length_s is None:
+            return SEAM
+        count = int(self.length_s * self.fps + 1e-6)
+        # A very short clip must keep some frames between its cross-fades.
+        return 0 if asked is not None and count >= asked else min(SEAM, count // 3)
 
     def upload(self) -> None:
         """Return device frames from now on."""
@@ -136,9 +217,17 @@ class ClipPainter:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the process
         process = subprocess.Popen(self.decoder(), stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
+        # Refused where a user's pipes hold too much already.
+        with suppress(OSError):
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        width, height = self.filling.decoded
         try:
-            while (buffer := _read(process.stdout, self.width * self.height * 3 // 2)) is not None:
-                yield _graded(Frame.within(buffer, self.width, self.height), self.grade)
+            for number in itertools.count():
+                buffer = _read(process.stdout, width * height * 3 // 2)
+                if buffer is None:
+                    break
+                picture = _graded(_picture(buffer, width, height), self.grade)
+                yield self.filling.fill(picture, number / self.fps)
             if process.wait():
                 errors.seek(0)
                 raise _DecoderFailed(ffmpeg.last_line(errors.read().decode(errors="replace")))
@@ -157,14 +246,14 @@ class ClipPainter:
         trim = ["-ss", f"{self.start_s:.6f}"] if self.start_s else []
         length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
         graph = (
-            f"{on_card}{_progressive(self.media)}{_square(self.media)}fps={self.fps},{self.filter_size},"
-            "format=nv12"
+            f"{on_card}{_progressive(self.media)}{_square(self.media)}fps={self.fps},"
+            f"{_toned(self.media, self.width, self.height)}{self.filling.filters},format=yuv420p"
         )
-        # Two decoder threads: with one process per core, more would only hold more frames (12 MB each at 4K).
-        reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
-        return ffmpeg.command(
-            *reading, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-"
-        )
+        # One thread and short queues: there is one process per core, and each picture that waits takes memory
+        # (12 MB at 4K).
+        reading = [*hardware, "-threads", "1", *trim, *length, *ffmpeg.source(self.path)]
+        writing = ["-an", "-sn", "-filter_threads", "1", "-vf", graph, "-thread_queue_size", "1"]
+        return ffmpeg.command(*reading, *writing, "-f", "rawvideo", "-")
 
 
 class _DecoderFailed(Exception):
@@ -257,20 +346,19 @@ def _framing(media: ffmpeg.Media, visual: Visual, path: Path, name: str, aspect:
     return Framing("crop", ((0.0, *centre),))
 
 
-def _filters(media: ffmpeg.Media, visual: Visual, framing: Framing, width: int, height: int) -> str:
-    """Return filters that bring a clip to the output's size."""
+def _filling(media: ffmpeg.Media, visual: Visual, framing: Framing, frame: tuple[int, int]) -> _Filling:
+    """Return how a clip fills a frame of (width, height)."""
     left, top, right, bottom = inset = visual.take.inset if visual.take else Take().inset
+    across, down = (right - left) * media.width, (bottom - top) * media.height
+    width, height = frame
     if framing.kind == "blur":
-        small_w, small_h = max(2, width // 16 * 2), max(2, height // 16 * 2)
-        return (
-            f"{_cut_out(inset)}split[a][b];[a]scale={small_w}:{small_h}:force_original_aspect_ratio=increase,"
-            f"crop={small_w}:{small_h},gblur=sigma=6,eq=brightness=-0.08,scale={width}:{height}:{_BT709}[back];"
-            f"[b]scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2:{_BT709}[front];"
-            "[back][front]overlay=(W-w)/2:(H-h)/2,setsar=1"
-        )
+        scale = min(width / across, height / down)
+        scaled = min(width, _even(across * scale)), min(height, _even(down * scale))
+        decoded = _decoded_size(media, frame, (across, down), scaled)
+        filters = f"{_cut_out(inset)}scale={decoded[0]}:{decoded[1]}:{_BT709},setsar=1"
+        return _Whole(filters, decoded, frame, scaled)
     # Cut first and scale what is left: a wide clip in an upright video would be scaled to three times as many
     # pixels as are shown.
-    across, down = (right - left) * media.width, (bottom - top) * media.height
     share_x = min(1.0, width / height * down / across)
     share_y = min(1.0, across / (width / height) / down)
     xs = [_first(x, share_x) for _, x, _ in framing.path]
@@ -281,15 +369,36 @@ def _filters(media: ffmpeg.Media, visual: Visual, framing: Framing, width: int, 
         left + (max(xs) + share_x) * (right - left),
         top + (max(ys) + share_y) * (bottom - top),
     )
-    wide = round(width * (max(xs) - min(xs) + share_x) / share_x / 2) * 2
-    high = round(height * (max(ys) - min(ys) + share_y) / share_y / 2) * 2
-    scaled = f"{_cut_out(seen)}scale={wide}:{high}:{_BT709}"
-    if (wide, high) == (width, height):
-        return f"{scaled},setsar=1"
-    seconds = [second for second, _, _ in framing.path]
-    x = _over_time(seconds, [(at - min(xs)) / share_x * width for at in xs])
-    y = _over_time(seconds, [(at - min(ys)) / share_y * height for at in ys])
-    return f"{scaled},crop={width}:{height}:x='{x}':y='{y}',setsar=1"
+    scaled = (
+        _even(width * (max(xs) - min(xs) + share_x) / share_x),
+        _even(height * (max(ys) - min(ys) + share_y) / share_y),
+    )
+    cut = (seen[2] - seen[0]) * media.width, (seen[3] - seen[1]) * media.height
+    decoded = _decoded_size(media, frame, cut, scaled)
+    filters = f"{_cut_out(seen)}scale={decoded[0]}:{decoded[1]}:{_BT709},setsar=1"
+    path = tuple(
+        (second, (x - min(xs)) / share_x * width, (y - min(ys)) / share_y * height)
+        for (second, _, _), x, y in zip(framing.path, xs, ys, strict=True)
+    )
+    return _Cropped(filters, decoded, frame, scaled, path)
+
+
+def _decoded_size(
+    media: ffmpeg.Media, frame: tuple[int, int], cut: tuple[float, float], scaled: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the size that ffmpeg delivers of a part of `cut` pixels: its own, or `scaled` if that is smaller.
+
+    HDR is scaled to the frame's size before its tones are changed. Ten bits or more colours than 4:2:0 would
+    be lost before the picture is enlarged.
+    """
+    # As ffmpeg's crop rounds, so that what is not scaled is only copied.
+    own = max(2, round(cut[0]) & ~1), max(2, round(cut[1]) & ~1)
+    usual = media.pixel_format in ("yuv420p", "yuvj420p") and not _toned(media, *frame)
+    return own if usual and own[0] * own[1] < scaled[0] * scaled[1] else scaled
+
+
+def _even(number: float) -> int:
+    return max(2, round(number / 2) * 2)
 
 
 def _first(centre: float, share: float) -> float:
@@ -305,15 +414,33 @@ def _cut_out(part: tuple[float, float, float, float]) -> str:
     return f"crop=w=iw*{right - left:.5f}:h=ih*{bottom - top:.5f}:x=iw*{left:.5f}:y=ih*{top:.5f},"
 
 
-def _over_time(seconds: list[float], values: list[float]) -> str:
-    """Return an expression of ffmpeg that goes through the values at their times, easing in and out."""
-    whole = f"{values[-1]:.2f}"
-    for index in range(len(values) - 2, -1, -1):
-        begin, end = seconds[index], seconds[index + 1]
-        at = f"clip((t-{begin:.3f})/{end - begin:.3f}\\,0\\,1)"
-        step = f"{values[index]:.2f}+{values[index + 1] - values[index]:.2f}*(3-2*{at})*{at}*{at}"
-        whole = f"if(lt(t\\,{end:.3f})\\,{step}\\,{whole})"
-    return whole
+def _along(path: tuple[tuple[float, float, float], ...], at_s: float) -> tuple[float, float]:
+    """Return (x, y) at a time on a path of (second, x, y), easing in and out between its points."""
+    before = path[0]
+    for point in path:
+        if at_s < point[0]:
+            share = (at_s - before[0]) / (point[0] - before[0])
+            eased = (3 - 2 * share) * share * share
+            return before[1] + (point[1] - before[1]) * eased, before[2] + (point[2] - before[2]) * eased
+        before = point
+    return before[1:]
+
+
+def _picture(buffer: Pixels, width: int, height: int) -> Frame:
+    """Wrap a buffer of yuv420p, as the decoder writes it."""
+    area = width * height
+    halves = buffer[area:].reshape(2, height // 2, width // 2)
+    return Frame(buffer[:area].reshape(height, width), cv2.merge(list(halves)), width, height)
+
+
+def _resized(frame: Frame, size: tuple[int, int], interpolation: int) -> Frame:
+    if (frame.width, frame.height) == size:
+        return frame
+    luma = cv2.resize(frame.luma, size, interpolation=interpolation)
+    half = size[0] // 2, size[1] // 2
+    # One after the other: OpenCV takes three times as long for two interleaved ones.
+    chroma = [cv2.resize(plane, half, interpolation=interpolation) for plane in cv2.split(frame.chroma)]
+    return Frame(luma, cv2.merge(chroma), *size)
 
 
 def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tuple[float, float]:

@@ -72,6 +72,7 @@ class Composer:
             self._captions.paint(frame, at_s)
         for mark in self._marks:
             mark.paint(frame, at_s)
+        self._close_finished(number)
         return frame.downloaded() if self.on_device else frame
 
     def _shot_at(self, number: int) -> int:
@@ -109,6 +110,13 @@ class Composer:
         covered_s = self._text_start(start_s) - start_s
         return painter.paint((number + 0.5 - span.start) / self.timeline.fps, progress, covered_s)
 
+    def _close_finished(self, number: int) -> None:
+        """Stop the decoders of clips whose last frame is drawn: each holds ten pictures and more."""
+        for index, painter in list(self._painters.items()):
+            if isinstance(painter, clips.ClipPainter) and number + 1 >= self.spans[index].last:
+                painter.close()
+                del self._painters[index]
+
     def _painter(self, index: int) -> _Painter:
         if index in self._painters:
             self._painters.move_to_end(index)
@@ -140,6 +148,7 @@ class Composer:
                 self.timeline.fps,
                 self.gpu,
                 self.output.name,
+                span.last - span.first,
             )
         # As large as the plate needs, before it is known whether the file has to be rotated.
         side = max(Plate.size(width, height, Move(visual.motion, visual.amount).headroom))

@@ -57,6 +57,12 @@ class Frame:
     def on_device(self) -> bool:
         return type(self.luma) is cv2.UMat
 
+    def window(self, x: int, y: int, width: int, height: int) -> "Frame":
+        """Return a view of a rectangle. All four numbers are even. Drawing on it draws on this frame."""
+        luma = part(self.luma, y, y + height, x, x + width)
+        chroma = part(self.chroma, y // 2, (y + height) // 2, x // 2, (x + width) // 2)
+        return Frame(luma, chroma, width, height)
+
     def uploaded(self) -> "Frame":
         """Return a copy on the OpenCL device."""
         return Frame(cv2.UMat(self.luma), cv2.UMat(self.chroma), self.width, self.height)

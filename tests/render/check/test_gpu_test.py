@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -26,6 +27,10 @@ def test_without_a_card_the_reason_is_printed_and_the_job_belongs_on_a_cpu(capsy
     assert end["ok"] is False
 
 
+def test_a_step_that_hangs_is_ended():
+    assert gpu_test._attempted(lambda: time.sleep(30), 0.1) == "failed: no result within 0.1 s"
+
+
 # A process of its own, as on a host: the render forks, and another thread of pytest may hold a lock then.
 STEPS = """
 import json, sys
@@ -33,7 +38,7 @@ from pathlib import Path
 from render.check import gpu_test
 from render.plan.timeline import Output
 small, folder = Output("main", 180, 320), Path(sys.argv[1])
-encoded, decoded = gpu_test._encode_by_preset(small, 6), gpu_test._decode(small, 3, folder)
+encoded, decoded = gpu_test._encode_by_preset(small, 6), gpu_test._decode(small, 5, folder)
 print(json.dumps([encoded, decoded, gpu_test._render(small, folder, "cpu")]))
 """
 
@@ -46,6 +51,7 @@ def test_the_steps_for_a_card_run(tmp_path):
     encoded, decoded, played = json.loads(printed)
     assert encoded["libx264"]["fps"] > 0
     assert set(encoded) == {*gpu_test.PRESETS, "libx264"}
-    assert decoded["cpu"] > 0
+    assert min(decoded["cpu_h264"], decoded["cpu_hevc_10_bit"]) > 0
+    assert set(decoded) == {f"{name}_{kind}" for name in ("nvdec", "cpu") for kind in ("h264", "hevc_10_bit")}
     assert (played["played"], played["encoder"]["name"]) == (360, "libx264")
     assert played["pieces"] > 2

@@ -360,7 +360,10 @@ def test_a_clip_that_nvdec_cannot_decode_is_decoded_on_the_cpu(tmp_path, capfd):
 
 @pytest.fixture
 def failing_nvdec(tmp_path, monkeypatch):
-    """Use an ffmpeg whose hardware decoder ends with an error in the middle of frame 12."""
+    """Use an ffmpeg whose hardware decoder ends with an error in the middle of frame 12.
+
+    A frame is a part of 100x180 pixels of the 320x180 that the clip has.
+    """
     program = tmp_path / "ffmpeg"
     program.write_text(
         f"""#!{sys.executable}
@@ -371,7 +374,7 @@ if "-hwaccel" not in arguments:
 at = arguments.index("-hwaccel")
 del arguments[at : at + 2]
 done = subprocess.run([{ffmpeg.binary()!r}, *arguments], stdout=subprocess.PIPE, check=True)
-sys.stdout.buffer.write(done.stdout[: {int(11.5 * SIZE[0] * SIZE[1] * 1.5)}])
+sys.stdout.buffer.write(done.stdout[: {int(11.5 * 100 * 180 * 1.5)}])
 sys.exit("cuvid decode callback error")
 """
     )

@@ -167,6 +167,25 @@ def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_
     assert list(cache.glob("opencv/*/opencl_cache/*"))
 
 
+COMPILE = """
+import sys, cv2, numpy as np
+from render.__main__ import main
+if sys.argv[1] == "renderer":
+    main(["--list"])
+assert cv2.ocl.useOpenCL()
+cv2.resize(cv2.UMat(np.zeros((64, 64), np.uint8)), (32, 32)).get()
+"""
+
+
+@pytest.mark.parametrize(("by", "kept"), [("renderer", True), ("OpenCV alone", False)])
+def test_compiled_kernels_are_kept_in_a_cache_folder_that_did_not_exist(device, tmp_path, by, kept):
+    """OpenCV ignores XDG_CACHE_HOME if the folder is not there, so each process would compile again."""
+    cache = tmp_path / "not" / "there"
+    variables = environment(XDG_CACHE_HOME=str(cache), **device)
+    subprocess.run([sys.executable, "-c", COMPILE, by], env=variables, capture_output=True, check=True)
+    assert bool(list(cache.glob("opencv/*/opencl_cache/*"))) is kept
+
+
 def test_drawing_on_the_cpu_opens_no_opencl_device(device):
     program = (
         "from render.picture import compose, compositor\n"
