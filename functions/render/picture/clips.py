@@ -133,6 +133,8 @@ class ClipPainter:
         if self.length_s is not None and self.length_s <= 1 / fps:
             raise AssetCorrupt(f"The clip {name} is shorter than its trim asks for.", asset=name)
         self.seam = self._seam_frames(frames)
+        # What is not repeated need not be decoded further than it is shown.
+        self.most = frames if self.seam == 0 else None
         self._frames: Iterator[Frame] | None = None
         self._next, self._uploads = 0, False
 
@@ -252,7 +254,8 @@ class ClipPainter:
         # One thread and short queues: there is one process per core, and each picture that waits takes memory
         # (12 MB at 4K).
         reading = [*hardware, "-threads", "1", *trim, *length, *ffmpeg.source(self.path)]
-        writing = ["-an", "-sn", "-filter_threads", "1", "-vf", graph, "-thread_queue_size", "1"]
+        most = ["-frames:v", str(self.most)] if self.most is not None else []
+        writing = ["-an", "-sn", *most, "-filter_threads", "1", "-vf", graph, "-thread_queue_size", "1"]
         return ffmpeg.command(*reading, *writing, "-f", "rawvideo", "-")
 
 
@@ -386,7 +389,7 @@ def _filling(media: ffmpeg.Media, visual: Visual, framing: Framing, frame: tuple
 def _decoded_size(
     media: ffmpeg.Media, frame: tuple[int, int], cut: tuple[float, float], scaled: tuple[int, int]
 ) -> tuple[int, int]:
-    """Return the size that ffmpeg delivers of a part of `cut` pixels: its own, or `scaled` if that is smaller.
+    """Return the size that ffmpeg delivers of a part of `cut` pixels: its own, or `scaled` if that is less.
 
     HDR is scaled to the frame's size before its tones are changed. Ten bits or more colours than 4:2:0 would
     be lost before the picture is enlarged.

@@ -85,11 +85,12 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
     start_s = best.trim[0] + _INTO_CLIP_S
     ends_s = best.trim[1] if best.trim[1] is not None and best.trim[1] > start_s else None
     try:
-        painter = clips.ClipPainter(path, name, replace(best, trim=(start_s, ends_s)), *size, timeline.fps)
+        later = replace(best, trim=(start_s, ends_s))
+        painter = clips.ClipPainter(path, name, later, *size, timeline.fps, frames=1)
         frame = painter.paint(0)
     except AssetCorrupt:
         # The clip is shorter.
-        painter = clips.ClipPainter(path, name, best, *size, timeline.fps)
+        painter = clips.ClipPainter(path, name, best, *size, timeline.fps, frames=1)
         frame = painter.paint(0)
     painter.close()
     return frame.as_rgb()
