@@ -48,7 +48,7 @@ class _Filling:
     decoded: tuple[int, int]
     frame: tuple[int, int]
 
-    def fill(self, picture: Frame, at_s: float) -> Frame:
+    def fill(self, picture: Frame, at_s: float, /) -> Frame:
         """Return the frame for a decoded picture. `at_s` is its time in seconds from the clip's start."""
         raise NotImplementedError
 
@@ -63,7 +63,7 @@ class _Cropped(_Filling):
     scaled: tuple[int, int]
     path: tuple[tuple[float, float, float], ...]
 
-    def fill(self, picture: Frame, at_s: float) -> Frame:
+    def fill(self, picture: Frame, at_s: float, /) -> Frame:
         picture = _resized(picture, self.scaled, cv2.INTER_CUBIC)
         if self.scaled == self.frame:
             return picture
@@ -77,7 +77,7 @@ class _Whole(_Filling):
 
     scaled: tuple[int, int]
 
-    def fill(self, picture: Frame, at_s: float) -> Frame:
+    def fill(self, picture: Frame, _at_s: float, /) -> Frame:
         width, height = self.frame
         front = _resized(picture, self.scaled, cv2.INTER_CUBIC)
         small = (max(2, width // _BACK_SHARE & ~1), max(2, height // _BACK_SHARE & ~1))
