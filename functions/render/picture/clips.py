@@ -89,8 +89,8 @@ class _Whole(_Filling):
         )
         left, top = ((reduced.width - small[0]) // 4 * 2, (reduced.height - small[1]) // 4 * 2)
         back = reduced.window(left, top, *small)
-        back = Frame(*(cv2.GaussianBlur(plane, (0, 0), _BACK_SIGMA) for plane in back.planes), *small)
-        cv2.subtract(back.luma, _BACK_DARKER, dst=back.luma)
+        luma, chroma = (cv2.GaussianBlur(plane, (0, 0), _BACK_SIGMA) for plane in back.planes)
+        back = Frame(cv2.subtract(luma, np.array((_BACK_DARKER, 0, 0, 0), np.float64)), chroma, *small)
         back = _resized(back, self.frame, cv2.INTER_LINEAR)
         x, y = (width - front.width) // 4 * 2, (height - front.height) // 4 * 2
         for plane, over in zip(back.window(x, y, *self.scaled).planes, front.planes, strict=True):
