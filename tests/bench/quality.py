@@ -135,7 +135,7 @@ def variants(parsed: timeline.Timeline, extra: list[str]) -> dict[str, dict[str,
     """Return the options to compare by name. `extra` holds name=x264-params to try in place of ours."""
     encoder = Encoder("libx264", "", still_bits=encoders.STILL_BITS)
     (piece, *_) = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {})
-    ours = encoders.options(encoder, FPS, piece.photographs)
+    ours = encoders.options(encoder, FPS, piece.shows)
     plain = {name: value for name, value in ours.items() if name != "x264-params"} | {
         "crf": str(encoders.X264_CRF)
     }

@@ -208,7 +208,7 @@ def limit(raw: Path, out: Path, preset: str, *options: str) -> list[str]:
 def own_options(preset: str) -> list[str]:
     """Return the options that the renderer uses for photographs, for a bare encoder with the same options."""
     os.environ["RENDER_X264_PRESET"] = preset
-    options = encoders.options(encoders.Encoder("libx264", ""), FPS, photographs=True)
+    options = encoders.options(encoders.Encoder("libx264", ""), FPS, "photographs")
     return ["-crf", options["crf"], "-x264-params", options["x264-params"]]
 
 

@@ -323,7 +323,7 @@ def test_workers_die_with_the_main_process(tmp_path):
     ]
 
 
-def test_pieces_end_with_scenes_and_know_if_they_show_photographs_only(plan):
+def test_pieces_end_with_scenes_and_know_what_they_show(plan):
     """A scene's picture is then prepared once, and the encoder knows what moves."""
     visuals = [
         {"kind": "image", "asset": {"uri": "a.jpg"}},
@@ -341,8 +341,12 @@ def test_pieces_end_with_scenes_and_know_if_they_show_photographs_only(plan):
         (360, 540),
         (540, 720),
     ]
-    assert [piece.photographs for piece in pieces[:4]] == [True, False, True, False]
+    assert [piece.shows for piece in pieces[:4]] == ["photographs", "", "photographs", ""]
     assert pieces[-1].last - pieces[-1].first <= 60
+    filmed = [scene | {"visual": {"kind": "clip", "asset": {"uri": "c.mp4"}}} for scene in scenes[:1]]
+    parsed = timeline.parse(plan(scenes=filmed))
+    pieces = segments.plan(parsed, parsed.outputs[0], Encoder("libx264", ""), Compositor("cpu", ""), {})
+    assert {piece.shows for piece in pieces} == {"clips"}
 
 
 def test_pieces_of_another_card_or_driver_have_other_names(film):

@@ -40,14 +40,14 @@ _PR_SET_PDEATHSIG = 1
 class Segment:
     """One piece: frames [first, last) of an output, and its name at the destination.
 
-    `photographs`: it shows photographs only.
+    `shows` is "photographs" if it shows nothing else, "clips" if one of its shots is a clip, else empty.
     """
 
     output: Output
     index: int
     first: int
     last: int
-    photographs: bool
+    shows: str
     name: str
 
 
@@ -80,9 +80,10 @@ def plan(
             [(uri, assets.get(uri)) for uri in files],
         ]
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:20]
-        photographs = all(visual.kind == "image" for _, visual in shown)
+        kinds = {visual.kind for _, visual in shown}
+        shows = "clips" if "clip" in kinds else "photographs" if kinds == {"image"} else ""
         name = f"segments/{output.name}/{key}-{index:04d}.mp4"
-        pieces.append(Segment(output, index, first, last, photographs, name))
+        pieces.append(Segment(output, index, first, last, shows, name))
     return pieces
 
 
@@ -180,7 +181,7 @@ class Session:
             # The encoder belongs to a container in memory, because it outlives the pieces' files.
             self._sink = av.open(io.BytesIO(), "w", format="mp4")
             size = (segment.output.width, segment.output.height)
-            self._stream = open_stream(self._sink, self.encoder, *size, self.fps, segment.photographs)
+            self._stream = open_stream(self._sink, self.encoder, *size, self.fps, segment.shows)
             self._sink.start_encoding()
         return self._stream
 

@@ -309,7 +309,7 @@ def test_a_camera_move_that_stops_for_a_second_is_decoded(tmp_path, plan, monkey
             1080,
             1920,
             30,
-            photographs=True,
+            shows="photographs",
         )
         for number in range(90):
             at = number if number < stop else max(stop, number - 31)

@@ -88,12 +88,13 @@ def test_the_probe_encodes_at_the_outputs_size():
         encoders.probe(Output("o", 16390, 16), 30)("libx264")
 
 
-def test_the_probe_knows_the_headers_of_the_pieces(tmp_path):
+@pytest.mark.parametrize("shows", ["", "photographs", "clips"])
+def test_the_probe_knows_the_headers_of_the_pieces(tmp_path, shows):
     found = encoders.probe(SMALL, 30)("libx264")
     for fps, same in ((30, True), (25, False)):
         path = tmp_path / f"{fps}.mp4"
         with av.open(str(path), "w", format="mp4") as container:
-            stream = encoders.open_stream(container, Encoder("libx264", ""), 320, 180, fps, photographs=True)
+            stream = encoders.open_stream(container, Encoder("libx264", ""), 320, 180, fps, shows)
             frame = av.VideoFrame(320, 180, "nv12")
             container.mux([*stream.encode(frame), *stream.encode()])
         assert (encoders.headers_of(path) == found.headers) is same
@@ -126,11 +127,13 @@ def test_the_options_of_each_encoder_are_these():
         "g": "60",
     }
     assert encoders.options(Encoder("libx264", "", still_bits=encoders.STILL_BITS), 30) == x264
-    photographs = encoders.options(Encoder("libx264", "", still_bits=0.1), 30, photographs=True)
+    photographs = encoders.options(Encoder("libx264", "", still_bits=0.1), 30, "photographs")
     assert photographs == x264 | {
         "crf": "20",
         "x264-params": "stitchable=1:partitions=i4x4,i8x8:me=dia:rc-lookahead=5:b-adapt=0:scenecut=0",
     }
+    clips = encoders.options(Encoder("libx264", "", still_bits=0.1), 30, "clips")
+    assert clips == x264 | {"crf": "20.3", "x264-params": "stitchable=1:rc-lookahead=5"}
     nvenc = {"preset": "p4", "tune": "hq", "rc": "vbr", "cq": "23", "b": "0", "spatial-aq": "1", "bf": "2"}
     assert encoders.options(Encoder("h264_nvenc", "", still_bits=0.01), 30) == {
         **nvenc,
@@ -150,7 +153,7 @@ def test_the_preset_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("RENDER_X264_PRESET", "medium")
     assert encoders.options(Encoder("libx264", ""), 30)["preset"] == "medium"
     # A preset that searches more is not made to search less.
-    plain, photographs = (
-        encoders.options(Encoder("libx264", ""), 30, photographs=each) for each in (False, True)
+    plain, photographs, clips = (
+        encoders.options(Encoder("libx264", ""), 30, shows) for shows in ("", "photographs", "clips")
     )
-    assert plain == photographs
+    assert plain == photographs == clips
