@@ -335,6 +335,12 @@ def _names(plan: Timeline, output: Output) -> dict[str, str]:
     return {"video": f"video{infix}.mp4", "thumbnail": pictures[0], **upright, **written}
 
 
+def _beside(names: dict[str, str], result: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Return where the files beside a video are, by their kind: thumbnails and captions."""
+    captions = {path.suffix[1:]: path for path in result["captions"]}
+    return {kind: captions.get(kind, folder / name) for kind, name in names.items() if kind != "video"}
+
+
 def _report(
     work: Work,
     results: list[dict[str, Any]],
@@ -348,6 +354,7 @@ def _report(
     for result in results:
         output, video = result["output"], result["video"]
         names = _names(plan, output)
+        beside = _beside(names, result, work.folder)
         outputs.append(
             {
                 "name": output.name,
@@ -355,6 +362,7 @@ def _report(
                 **names,
                 "bytes": video.stat().st_size,
                 "sha256": assets.sha256(video),
+                "sha256_beside": {kind: assets.sha256(path) for kind, path in beside.items()},
                 "width": output.width,
                 "height": output.height,
                 "fps": plan.fps,
@@ -396,14 +404,10 @@ def _publish(
     """Publish the video after its thumbnails and captions, and the report last: whoever sees the report finds
     everything else.
     """
-    for number, output in enumerate(plan.outputs):
-        for shape in thumbnail.shapes(output, number == 0):
-            destination.publish(work / shape.name, shape.name)
     for result in results:
         names = _names(plan, result["output"])
-        for path in result["captions"]:
-            destination.publish(path, names[path.suffix[1:]])
-        destination.publish(result["video"], names["video"])
+        for kind, path in {**_beside(names, result, work), "video": result["video"]}.items():
+            destination.publish(path, names[kind])
     destination.publish_json(report, "report.json", work)
 
 

@@ -1,6 +1,7 @@
 """Check a finished video by measuring the file itself."""
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -55,6 +56,9 @@ def test_the_report_names_every_file_beside_the_video_as_the_product_does(film):
         "captions.srt",
         "captions.vtt",
     ]
+    assert output["sha256_beside"] == {
+        name: hashlib.sha256((film.out / output[name]).read_bytes()).hexdigest() for name in BESIDE_A_VIDEO
+    }
 
 
 def test_the_video_has_the_required_format(film):

@@ -269,6 +269,15 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
                 "vtt": "captions.vtt",
                 "bytes": len(film),
                 "sha256": hashlib.sha256(film).hexdigest(),
+                "sha256_beside": {
+                    kind: hashlib.sha256(rendered[name]).hexdigest()
+                    for kind, name in {
+                        "thumbnail": "thumbnail.jpg",
+                        "thumbnail_tall": "thumbnail.tall.jpg",
+                        "srt": "captions.srt",
+                        "vtt": "captions.vtt",
+                    }.items()
+                },
                 "width": 1080,
                 "height": 1920,
             }

@@ -136,6 +136,10 @@ def test_aborting_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Plat
         ("thumbnail.jpg", None, "missing or empty"),
         ("thumbnail.tall.jpg", None, "missing or empty"),
         ("captions.srt", b"", "missing or empty"),
+        ("thumbnail.jpg", b"JPEG", "another sha256"),
+        ("thumbnail.tall.jpg", b"JPEG", "another sha256"),
+        ("captions.srt", b"2", "another sha256"),
+        ("captions.vtt", b"webvtt", "another sha256"),
         ("report.json", b'{"outputs": []}', "no outputs"),
     ],
 )
@@ -156,3 +160,17 @@ def test_a_video_is_not_completed_with_a_file_that_is_missing_or_differs(
     after = row(tx, done["video_id"])
     assert (after["status"], after["product"]) == ("failed", {})
     assert "Retry the video" in after["error"]["message"]
+
+
+def test_a_render_of_the_release_before_is_completed_without_digests_of_its_thumbnails(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    done = produced(tx, platforms, video())
+    key = f"{done['folder']}/render/report.json"
+    report = s3.get_json(key)
+    del report["outputs"][0]["sha256_beside"]
+    s3.put_json(key, report)
+
+    finish.handler(done, None)
+
+    assert row(tx, done["video_id"])["status"] == "completed"
