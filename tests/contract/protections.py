@@ -47,10 +47,23 @@ def facts(document: Json, name: str) -> list[str]:
         found += values.lines(name, identity, {**kept, **(whole.get("Properties") or {})})
     for identity, output in (document.get("Outputs") or {}).items():
         found += values.lines(name, f"Outputs {identity}", output)
+    found += _variables(document, name)
     counted = Counter(
         found
     )  # the same value at the same place of several list items: losing one of them counts
     return sorted(line if count == 1 else f"{line} (in {count})" for line, count in counted.items())
+
+
+def _variables(document: Json, name: str) -> set[str]:
+    """Return a line for each variable of the functions and its value. Who has it follows the code."""
+    bodies = [(document.get("Globals") or {}).get("Function"), *(document["Resources"].values())]
+    return {
+        f"{name} Variables {variable} = {json.dumps(value, sort_keys=True)}"
+        for body in bodies
+        for inner in walk(body)
+        if isinstance(inner, dict) and isinstance(inner.get("Variables"), dict)
+        for variable, value in inner["Variables"].items()
+    }
 
 
 def all_facts(documents: dict[str, Json] | None = None) -> list[str]:

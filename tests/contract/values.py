@@ -25,8 +25,7 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
     """
     if isinstance(value, dict) and not _is_whole(value) and (value or not path):
         for key, inner in value.items():
-            # What a variable refers to follows the function's code, which other tests compare; one that is
-            # written out has a rule.
+            # Which function has a variable follows its code; protections.py has a line for each value.
             if key not in NO_PROTECTION and path[-1:] != ("Variables",):
                 yield from _leaves(inner, (*path, str(key)))
         return
