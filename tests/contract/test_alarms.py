@@ -568,7 +568,7 @@ def test_both_templates_and_their_outputs_fit():
 
 
 def test_what_a_stage_reserves_fits_beside_another_stage_into_the_quota_that_is_asked_for():
-    """The limit is 1,000 executions, the first increase AWS grants without questions (README, step 4)."""
+    """The limit is 1,000 executions, the first increase AWS grants without questions (README, step 6)."""
     reserved = [
         function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()
     ]

@@ -2,41 +2,12 @@
 
 import json
 import time
-import uuid
 
-import httpx
 import pytest
 
 pytestmark = pytest.mark.stack
 
-PASSWORD = "Correct-horse-7-battery"
 KEYS = "/admin/keys"
-
-
-@pytest.fixture
-def admin(stack):
-    """Return a client of the stage's first platform admin, made as `make admin` does."""
-    email = f"{uuid.uuid4().hex[:12]}@label.example"
-    event = {
-        "command": "admin",
-        "email": email,
-        "organisation": "Label",
-        "by": "arn:aws:iam::1:user/e2e",
-    }
-    resources = stack.aws("cloudformation").describe_stacks(StackName="showrunner-data-local")["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in resources["Outputs"]}
-    answer = stack.aws("lambda").invoke(
-        FunctionName=outputs["MigrateFunction"], Payload=json.dumps(event).encode()
-    )
-    made = json.load(answer["Payload"])
-    reset = {"token": made["password_token"], "password": PASSWORD}
-    stack.api.post("/auth/password/reset", json=reset).raise_for_status()
-    login = {"email": event["email"], "password": PASSWORD}
-    token = stack.api.post("/auth/login", json=login).raise_for_status().json()["access_token"]
-    with httpx.Client(
-        base_url=stack.api.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60
-    ) as client:
-        yield client
 
 
 def test_a_key_is_tested_switched_and_rolled_back(stack, admin):

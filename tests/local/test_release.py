@@ -508,14 +508,19 @@ def test_a_restore_frees_the_old_cluster_makes_another_and_hands_its_host_over(a
 # ---------------------------------------------------------------- Dry run
 
 
-def test_a_rehearsal_prints_the_whole_order_and_asks_no_account(monkeypatch, capsys):
+@pytest.fixture
+def rehearsed(monkeypatch, capsys) -> str:
+    """Return what `make deploy STAGE=dev DRY_RUN=1` prints; to ask an account would fail the test."""
     for name in [name for name in os.environ if name.startswith("AWS_") or name == "PLATFORM_URL"]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(Stage, "session", lambda self: pytest.fail("asked the account"))
 
     release.release("dev", dry_run=True, confirm=None)
 
-    told = capsys.readouterr().out
+    return capsys.readouterr().out
+
+
+def test_a_rehearsal_prints_the_whole_order_and_asks_no_account(rehearsed):
     order = [
         "make preflight",
         "make keys",
@@ -529,15 +534,31 @@ def test_a_rehearsal_prints_the_whole_order_and_asks_no_account(monkeypatch, cap
         "make admin",
         "make smoke",
     ]
-    places = [told.index(part) for part in order]
+    places = [rehearsed.index(part) for part in order]
     assert places == sorted(places)
-    assert "ImageUri=$repository@$digest" in told
+    assert "ImageUri=$repository@$digest" in rehearsed
+
+
+def deployment_steps() -> list[str]:
+    """Return the steps of the README's list for a new account."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    chapter = text.partition("## Deploying to AWS")[2].partition("\n## ")[0]
+    return re.findall(r"^\d+\. (.*(?:\n +.*)*)", chapter, re.MULTILINE)
 
 
 def test_a_new_user_types_at_most_fifteen_commands_and_decisions():
-    """Counted in the README's list, as somebody who follows it would."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    chapter = text.partition("## Deploying to AWS")[2].partition("\n## ")[0]
-    steps = re.findall(r"^\d+\. ", chapter, re.MULTILINE)
+    """Counted in the README's list, of which each item is one command or decision."""
+    steps = deployment_steps()
+    commands = [re.findall(r"`(make [a-z]+ STAGE=[^`]*|export [^`]*)`", step) for step in steps]
 
     assert 5 <= len(steps) <= 15
+    assert [step for step, found in zip(steps, commands, strict=True) if len(found) > 1] == []
+
+
+def test_the_readme_names_the_targets_that_a_rehearsal_names_in_its_order(rehearsed):
+    told = [name for step in deployment_steps() for name in re.findall(r"^`make ([a-z]+) STAGE", step)]
+
+    assert told == ["preflight", "keys", "deploy", "admin", "smoke"]
+    # It is `make deploy` that rehearses.
+    places = [rehearsed.index(f"make {name} STAGE") for name in told if name != "deploy"]
+    assert places == sorted(places)
