@@ -20,12 +20,21 @@ RESTORABLE_WITHIN = timedelta(minutes=15)
 MOVES_BY_ITSELF = ("AWS::Batch::ComputeEnvironment", "AWS::Lambda::Alias")
 # Public on both APIs. What is behind it (database, queues, providers) `make smoke` uses.
 HEALTH = "/health"
-# What no program can look at.
+# What no program can look at, or what would cost or change too much to be done on every run.
 FOR_A_PERSON = (
     "open the link of a password email: it arrived, and it is no spam",
     "look at the video of make smoke, with sound",
+    "with a GPU quota, order a video of ten minutes: a job of the GPU queue renders it",
+    "connect a YouTube channel, publish a private video to it, and remove it again",
+    "follow a YouTube channel of yours in the Ingestion API and upload to it: the notification arrives",
+    "open the Live API with a ticket while a video is made: its messages come in order",
+    "activate the tag stage in Billing, cost allocation tags: without it the budget counts nothing",
+    "POST /api/v1/admin/keys/pexels/api_key/rotate with a second key, then /rollback",
+    "make edge, then 2,000 requests in a minute from one address: WAF answers 429 to some",
     "make restore STAGE=<a stage nobody uses> SNAPSHOT=<the last automatic one>, then look at a video's row",
+    "POST /api/v1/backups and its /restore, then make switch STAGE=<a stage nobody uses> DATABASE=<the copy>",
     "break a release on purpose (answer 500 on GET /api/v1/videos): CodeDeploy has to take it back",
+    "make destroy STAGE=<a stage nobody uses> DATA=delete, then look for what is left in the console",
 )
 
 Check = Callable[[Stage], Iterator[str]]

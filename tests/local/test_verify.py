@@ -1,13 +1,14 @@
 """make verify with an account in memory: what passes, and what each check finds."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from local import openapi
-from local.settings import Refused
+from local.settings import ROOT, Refused
 from local.stages import verify
 from local.stages.stage import Stage
 from tests.local.test_release import account, deploy
@@ -49,6 +50,13 @@ def test_a_stage_that_was_just_deployed_passes(stage, capsys):
     printed = capsys.readouterr().out
     assert printed.count("  ok ") == len(verify.CHECKS)
     assert "Only a person can:" in printed
+
+
+def test_the_page_of_what_only_an_account_can_show_is_complete():
+    page = (ROOT / "docs" / "account.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)[1:] == list(verify.CHECKS)
+    assert re.findall(r"^- (.+)$", page, re.MULTILINE) == list(verify.FOR_A_PERSON)
 
 
 def test_a_change_by_hand_is_named(account, stage, capsys):
