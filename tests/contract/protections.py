@@ -56,13 +56,13 @@ def facts(document: Json, name: str) -> list[str]:
 
 def _variables(document: Json, name: str) -> set[str]:
     """Return a line for each variable of the functions and its value. Who has it follows the code."""
-    bodies = [(document.get("Globals") or {}).get("Function"), *(document["Resources"].values())]
+    functions = [(document.get("Globals") or {}).get("Function") or {}]
+    functions += [whole.get("Properties") or {} for whole in document["Resources"].values()]
     return {
         f"{name} Variables {variable} = {json.dumps(value, sort_keys=True)}"
-        for body in bodies
-        for inner in walk(body)
-        if isinstance(inner, dict) and isinstance(inner.get("Variables"), dict)
-        for variable, value in inner["Variables"].items()
+        for properties in functions
+        if isinstance(environment := properties.get("Environment"), dict)
+        for variable, value in (environment.get("Variables") or {}).items()
     }
 
 
