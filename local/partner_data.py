@@ -528,16 +528,29 @@ def adjusted_earnings(owner: Owner, month: date, count: int) -> Iterator[tuple[s
 # ------------------------------------------------------------------------------------------------- Files
 
 
+# Type of a report of rights -> its name when Studio makes it; those without one come by the API only.
+_STUDIO_NAMES = {
+    "content_owner_active_claims_a3": "claim_report_{owner}_C",
+    "content_owner_asset_a3": "asset_full_report_{owner}_L_v1-2",
+    "content_owner_video_metadata_a4": "video_report_{owner}_V_v1-4",
+}
+
+
+def snapshot_reports(owner: Owner, day: date) -> Iterator[tuple[str, list[str], Iterator[list[object]]]]:
+    """Yield (type, header, rows) of the five reports of rights of a day."""
+    yield "content_owner_active_claims_a3", CLAIMS, claim_rows(owner, day)
+    yield "content_owner_asset_a3", ASSETS, asset_rows(owner, day)
+    yield "content_owner_video_metadata_a4", VIDEOS, video_rows(owner, day)
+    yield "content_owner_active_references_a2", REFERENCES, reference_rows(owner, day)
+    yield "content_owner_asset_conflict_a3", CONFLICTS, conflict_rows(owner, day)
+
+
 def write_snapshots(owner: Owner, folder: Path, day: date) -> list[Written]:
     """Write the five reports of rights of a day. The folder's name should have the day: theirs has none."""
-    files: list[tuple[str, list[str], Iterable[list[object]]]] = [
-        (f"claim_report_{owner.name}_C.csv.gz", CLAIMS, claim_rows(owner, day)),
-        (f"asset_full_report_{owner.name}_L_v1-2.csv.gz", ASSETS, asset_rows(owner, day)),
-        (f"video_report_{owner.name}_V_v1-4.csv.gz", VIDEOS, video_rows(owner, day)),
-        ("content_owner_active_references_a2.csv.gz", REFERENCES, reference_rows(owner, day)),
-        ("content_owner_asset_conflict_a3.csv.gz", CONFLICTS, conflict_rows(owner, day)),
+    return [
+        write(folder / f"{_STUDIO_NAMES.get(type_, type_).format(owner=owner.name)}.csv.gz", header, rows)
+        for type_, header, rows in snapshot_reports(owner, day)
     ]
-    return [write(folder / name, header, rows) for name, header, rows in files]
 
 
 def write_month(owner: Owner, folder: Path, month: date, rows: int) -> list[Written]:

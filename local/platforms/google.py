@@ -5,6 +5,9 @@ once, and `without=<scopes>` leaves scopes out. `channel=<id>` chooses one of th
 if the request shows the picker (prompt=select_account): otherwise the account's default channel is taken, as
 Google does. It checks what Google checks: client and secret, the redirect_uri of the request, one use of a
 code within ten minutes, PKCE. https://developers.google.com/identity/protocols/oauth2/web-server
+
+A service account gets a token for a JWT, which is verified by google-auth: signature, audience and times.
+https://developers.google.com/identity/protocols/oauth2/service-account
 """
 
 import base64
@@ -19,6 +22,8 @@ from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from google.auth import jwt as google_jwt
+from google.auth.exceptions import GoogleAuthError, InvalidValue
 
 from local.platforms.http import Reply, Request
 
@@ -30,6 +35,21 @@ DISCOVERY, AUTHORIZE, TOKEN, KEYS, REVOKE = (
     "/oauth2/v3/certs",
     "/revoke",
 )
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_SECONDS = 3600
+# The scopes of the APIs that this process stands in for and that a service account can be used with.
+SERVICE_SCOPES = {
+    f"https://www.googleapis.com/auth/{name}"
+    for name in (
+        "youtube",
+        "youtube.force-ssl",
+        "youtube.readonly",
+        "youtube.upload",
+        "youtubepartner",
+        "yt-analytics.readonly",
+        "yt-analytics-monetary.readonly",
+    )
+}
 GET_PATHS = {DISCOVERY, AUTHORIZE, KEYS}
 POST_PATHS = {TOKEN, REVOKE}
 
@@ -65,6 +85,8 @@ class Accounts:
     # Revoked tokens are removed.
     refresh_tokens: dict[str, Grant] = field(default_factory=dict)
     access_tokens: dict[str, Grant] = field(default_factory=dict)
+    # Address of a service account -> id of its key -> public key (PEM).
+    service_accounts: dict[str, dict[str, str]] = field(default_factory=dict)
     kid: str = field(default_factory=lambda: secrets.token_hex(8))
     keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
 
@@ -161,6 +183,8 @@ def page(query: dict[str, str]) -> str:
 
 
 def token(accounts: Accounts, base: str, form: dict[str, str]) -> dict[str, Any]:
+    if form.get("grant_type") == JWT_BEARER:
+        return bearer(accounts, service_grant(accounts, base, form.get("assertion", "")))
     if (form.get("client_id"), form.get("client_secret")) != (accounts.client_id, accounts.client_secret):
         raise Refused(401, "invalid_client", "Unauthorized")
     if form.get("grant_type") == "refresh_token":
@@ -184,6 +208,35 @@ def token(accounts: Accounts, base: str, form: dict[str, str]) -> dict[str, Any]
     if "openid" in code.scopes:
         tokens["id_token"] = sign(accounts, claims(accounts, base, code))
     return tokens
+
+
+def service_grant(accounts: Accounts, base: str, assertion: str) -> Grant:
+    """Return what a service account is granted for its JWT. Raises Refused, with Google's words."""
+    try:
+        header, claims = google_jwt.decode_header(assertion), google_jwt.decode(assertion, verify=False)
+    except (GoogleAuthError, ValueError) as error:
+        raise Refused(400, "invalid_grant", "Invalid JWT: malformed.") from error
+    keys = accounts.service_accounts.get(claims.get("iss", ""))
+    if keys is None:
+        raise Refused(400, "invalid_grant", "Invalid grant: account not found")
+    pem = keys.get(header.get("kid", ""))
+    if pem is None or header.get("alg") != "RS256":
+        raise Refused(400, "invalid_grant", "Invalid JWT Signature.")
+    # google-auth doesn't compare the two times.
+    if not all(isinstance(claims.get(name), int) for name in ("iat", "exp")) or not (
+        0 < claims["exp"] - claims["iat"] <= ASSERTION_SECONDS
+    ):
+        raise Refused(400, "invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes).")
+    try:
+        google_jwt.decode(assertion, certs=pem, audience=base + TOKEN)
+    except InvalidValue as error:
+        raise Refused(400, "invalid_grant", f"Invalid JWT: {error}") from error
+    except (GoogleAuthError, ValueError) as error:
+        raise Refused(400, "invalid_grant", "Invalid JWT Signature.") from error
+    scopes = str(claims.get("scope", "")).split()
+    if not scopes or not set(scopes) <= SERVICE_SCOPES:
+        raise Refused(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+    return Grant(claims["iss"], scopes)
 
 
 def require_proof(query: dict[str, str], verifier: str | None) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from local.platforms import discovery, owner, schemas, youtube
@@ -155,10 +156,14 @@ def download(call: _Call) -> Reply:
     mine = (call.grant.email, *call.world.rights.members.get(call.grant.email, []))
     if report is None or job is None or job["account"] not in mine or call.query.get("alt") != "media":
         raise ApiError(404, "notFound", "Requested entity was not found.", "global", "NOT_FOUND")
-    content = report["content"].encode()
     headers = call.request.headers
-    if "gzip" in headers.get("accept-encoding", ""):
-        content = gzip.compress(content, mtime=0)
+    is_packed = "gzip" in headers.get("accept-encoding", "")
+    if "file" in report:
+        content = Path(report["file"]).read_bytes()
+        content = content if is_packed else gzip.decompress(content)
+    else:
+        content = report["content"].encode()
+        content = gzip.compress(content, mtime=0) if is_packed else content
     asked = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("range", ""))
     if not asked or not call.state.ranges:
         return Reply(200, content, "text/csv")

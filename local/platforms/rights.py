@@ -47,7 +47,8 @@ class Jobs:
 
     `types`: id -> {name, deprecateTime, systemManaged}. `jobs`: id -> {account (content owner or address),
     reportTypeId, name, systemManaged, monetary (needs the scope for money), expireTime}. `reports`: id ->
-    {jobId, startTime, endTime, createTime, content}. `ranges`: whether files are sent in parts.
+    {jobId, startTime, endTime, createTime, and content or file (the path of a gzip file)}. `ranges`: whether
+    files are sent in parts.
     """
 
     types: dict[str, Json] = field(default_factory=dict)

@@ -112,6 +112,7 @@ class World:
         for name in ("airtable", "spotify", "tiktok", "instagram"):
             getattr(self, f"{name}_app").learn(known.get(name, {}))
         self.sign_ins.people.update(known.get("people", {}))
+        self.sign_ins.service_accounts.update(known.get("service_accounts", {}))
         self.outcomes.add_all(known.get("outcomes", []))
         self.photographs.outcomes.add_all(known.get("photograph_outcomes", []))
         self.photographs.photos.extend(known.get("photos", []))

@@ -91,11 +91,11 @@ def _how_to_replace(secret: Secret) -> str:
 
 def tried(secret: Secret, value: str) -> str:
     """Try a service's key and return the outcome in words. Raises Refused if the service refuses it."""
-    trial = trials.TRIALS.get(secret.name)
-    if trial is None:
+    address = trials.address_of(secret.name)
+    if address is None:
         return "stored; it can't be tried alone"
     try:
-        trials.try_key(secret.name, value, trial.address)
+        trials.try_key(secret.name, value, address)
     except CredentialRejected as error:
         raise Refused(
             f"{secret.title} refuses this key; make another at {secret.source} and run it again, what is in "

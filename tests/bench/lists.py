@@ -48,17 +48,17 @@ SELECT 'V' || lpad(g::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
 """
 
 
-CATALOGUE = f"""
-INSERT INTO rights.videos (organisation_id, owner_id, digest, first_day, changed_day, video_id, claim_id,
+CATALOGUE = """
+INSERT INTO rights.{partition} (organisation_id, owner_id, digest, first_day, changed_day, video_id, claim_id,
                            asset_id,
                            channel_id, channel_display_name, category, effective_policy, video_privacy_status,
                            claimed_by_this_owner, views, video_title, time_published, time_uploaded, isrc)
-SELECT :organisation::uuid, 1, gen_random_uuid(), now(), now(), 'V' || lpad(g::text, 10, '0'),
+SELECT :organisation::uuid, :owner, gen_random_uuid(), now(), now(), 'V' || lpad(g::text, 10, '0'),
        'CL' || g, 'A' || lpad((g / 3)::text, 15, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'), 'Channel',
        (ARRAY['Music','Music','Music','Entertainment','Comedy'])[1 + g % 5],
        CASE WHEN g % 1000 = 0 THEN 'Block' ELSE 'Monetize' END,
        CASE WHEN g % 50 = 0 THEN 'Private' ELSE 'Public' END, g % 20 > 0,
-       (1e9 / (1 + g * 7919 % 5000000))::bigint, {TITLE} || ' '
+       (1e9 / (1 + g * 7919 % 5000000))::bigint, {title} || ' '
        || (ARRAY['music','video','concert','session','highlights','interview'])[1 + g * 11 % 6],
        at, at, 'USRC' || lpad((g / 3)::text, 8, '0')
   FROM (SELECT g, now() - interval '4000 days' + g * interval '60 seconds' AS at
@@ -66,10 +66,10 @@ SELECT :organisation::uuid, 1, gen_random_uuid(), now(), now(), 'V' || lpad(g::t
 """
 # A fifth of the videos has a claim with an artist, of whom there are 5,000.
 CLAIMS = """
-INSERT INTO rights.claims (organisation_id, owner_id, digest, first_day, changed_day, claim_id, video_id,
+INSERT INTO rights.{partition} (organisation_id, owner_id, digest, first_day, changed_day, claim_id, video_id,
                            asset_id, channel_id, claim_status, claim_type, video_title, artist,
                            record_label, isrc, views, claim_created_date)
-SELECT :organisation::uuid, 1, gen_random_uuid(), now(), now(), 'CL' || g * 5,
+SELECT :organisation::uuid, :owner, gen_random_uuid(), now(), now(), 'CL' || g * 5,
        'V' || lpad((g * 5)::text, 10, '0'), 'A' || g, 'UC' || lpad((g % 5000)::text, 22, '0'),
        CASE WHEN g % 500 = 0 THEN 'PENDING' ELSE 'ACTIVE' END, 'AUDIO', 'Title',
        ARRAY['Artist ' || g * 31 % 5000], 'Label ' || g % 40, 'USRC' || lpad(g::text, 8, '0'), g % 1000,
@@ -111,28 +111,24 @@ def fill(connection, rows: int, videos: int) -> None:
 
 
 def fill_catalogue(connection, videos: int) -> str:
-    """Fill a content owner's tables; its indexes are made afterwards. Returns the organisation."""
+    """Fill a content owner's partitions, as its first snapshots do. Returns the organisation."""
     (organisation,) = connection.run(
         "INSERT INTO accounts.organisations (name) VALUES ('Bench') RETURNING id::text"
     )[0]
-    connection.run(
-        "INSERT INTO rights.content_owners (organisation_id, name) VALUES (:o, 'Bench')", o=organisation
+    ((owner,),) = connection.run(
+        "INSERT INTO rights.content_owners (organisation_id, name) VALUES (:o, 'Bench') RETURNING id",
+        o=organisation,
     )
-    indexes = connection.run(
-        """
-        SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
-         WHERE indrelid IN ('rights.videos'::regclass, 'rights.claims'::regclass) AND NOT indisprimary
-        """
-    )
-    for name, _ in indexes:
-        connection.run(f"DROP INDEX {name}")
     step = 250_000
-    for sql, count in ((CATALOGUE, videos), (CLAIMS, videos // 5)):
+    for table, sql, count in (("videos", CATALOGUE, videos), ("claims", CLAIMS, videos // 5)):
+        ((partition,),) = connection.run(
+            "SELECT rights.begin_partition(:table, :owner)", table=table, owner=owner
+        )
+        filling = sql.format(partition=partition, title=TITLE)
         for first in range(1, count + 1, step):
-            connection.run(sql, first=first, last=min(first + step - 1, count), organisation=organisation)
-    for _, definition in indexes:
-        connection.run(definition)
-    for table in ("videos", "claims"):
+            last = min(first + step - 1, count)
+            connection.run(filling, first=first, last=last, organisation=organisation, owner=owner)
+        connection.run("SELECT rights.end_partition(:table, :owner)", table=table, owner=owner)
         connection.run(f"VACUUM ANALYZE rights.{table}")
     return str(organisation)
 

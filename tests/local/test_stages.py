@@ -106,7 +106,7 @@ def test_what_a_person_must_supply_is_listed_with_where_to_get_it(monkeypatch, t
         *("elevenlabs/api_key", "youtube/api_key", "pexels/api_key"),
         *("tiktok/client_key", "tiktok/client_secret", "instagram/client_id", "instagram/client_secret"),
         *("spotify/client_id", "spotify/client_secret", "pixabay/api_key", "speech/api_key"),
-        *("google/client_id", "google/client_secret", "airtable/token"),
+        *("google/client_id", "google/client_secret", "google/service_account", "airtable/token"),
     ]
     assert "https://elevenlabs.io/app/settings/api-keys" in listed[0]
     assert "(without it: no stock pictures)" in listed[2]

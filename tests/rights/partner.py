@@ -3,9 +3,13 @@
 import uuid
 from typing import Any, NamedTuple
 
+from local import access
 from local.platforms.google import Grant
 from local.platforms.rights import Rights
+from showrunner.access import service_accounts
+from showrunner.database import db
 from showrunner.platforms import google
+from tests.conftest import put_secrets
 
 SCOPES = [*google.YOUTUBE, google.PARTNER]
 MONETIZE = {"name": "Monetize everywhere", "rules": [{"action": "monetize"}]}
@@ -52,6 +56,23 @@ def add(world: Any) -> Partner:
     world.rights.members[partner.account] = [partner.youtube_id]
     world.rights.policies[partner.youtube_id] = {"S1": dict(MONETIZE), "S2": dict(TRACK)}
     return partner
+
+
+def use_service_account(world: Any, tx: Any, partner: Partner, owner_id: int) -> access.ServiceAccountKey:
+    """Let the stage's service account act for a content owner, which has invited it, and nobody else."""
+    key = access.new_service_account_key(f"{uuid.uuid4().hex[:8]}@stage.iam.gserviceaccount.com")
+    world.sign_ins.service_accounts.update(key.known)
+    world.rights.members.clear()
+    world.rights.members[key.email] = [partner.youtube_id]
+    put_secrets({service_accounts.SECRET: key.text})
+    db.run(tx, "UPDATE rights.content_owners SET uses_service_account = true WHERE id = :id", id=owner_id)
+    db.run(
+        tx,
+        "DELETE FROM accounts.connections WHERE organisation_id ="
+        " (SELECT organisation_id FROM rights.content_owners WHERE id = :id)",
+        id=owner_id,
+    )
+    return key
 
 
 def token(world: Any, partner: Partner, scopes: list[str] | None = None) -> str:

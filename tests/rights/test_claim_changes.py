@@ -17,8 +17,8 @@ from functions.publish import app as publish
 from functions.upload import app as upload
 from local.platforms.google import Grant
 from showrunner import quotas
-from showrunner.accounts import connections
-from showrunner.aws import dynamodb, s3, sdk
+from showrunner.accounts import connections, youtube_access
+from showrunner.aws import dynamodb, s3, sdk, ssm
 from showrunner.database import db
 from showrunner.platforms import google
 from showrunner.rights.claim_rules import SCOPE
@@ -481,10 +481,39 @@ def test_a_lost_permission_leaves_rows_that_can_be_run_again(own):
     assert own.partner.claims() == []
 
 
+def test_a_service_account_makes_claims_and_searches_for_an_owner_that_has_invited_it(own, tx):
+    key = partners.use_service_account(own.world, tx, own.partner, own.owner_id)
+    rows = own.carry_out(own.propose_claims())
+    assert [row["status"] for row in rows] == ["success"] * ROWS
+    assert len(own.partner.live()) == ROWS
+    assert own.client("GET", "/api/v1/cms/assets/search?q=Song").status == 200
+
+    # The content owner takes the rights away again; then somebody deletes the key at Google.
+    own.world.rights.members.clear()
+    release = own.propose("release", [{"claim_id": own.partner.claims()[0]["id"]}])
+    assert own.rows(release)[0]["status"] == "invalid"
+    own.report_claims()
+    release = own.propose("release", [{"claim_id": own.partner.claims()[0]["id"]}])
+    (row,) = own.carry_out(release)
+    assert row["status"] == "failed"
+    assert key.email in row["message"]
+    own.world.sign_ins.service_accounts.clear()
+    youtube_access._service_tokens.clear()
+    own.report_claims()
+    release = own.propose("release", [{"claim_id": own.partner.claims()[1]["id"]}])
+    own.run(release)
+    ssm.forget()  # each function has secrets of its own in memory
+    execute(own, release)
+    (row,) = own.rows(release)
+    assert row["status"] == "error"
+    assert "rotate google/service_account" in row["message"]
+    assert len(own.partner.live()) == ROWS
+
+
 def test_what_is_missing_is_said_when_it_is_proposed(own, tx):
     rows = [{"video_id": own.ids()[0], "asset_id": own.asset_id, "action": "track"}]
     db.run(tx, "UPDATE accounts.connections SET scopes = '{}' WHERE id = :id", id=own.connection_id)
-    assert "No connected account" in own.rows(own.propose("claim", rows))[0]["message"]
+    assert "Nobody may act for your content owner" in own.rows(own.propose("claim", rows))[0]["message"]
     db.run(tx, "UPDATE rights.content_owners SET youtube_id = NULL WHERE id = :id", id=own.owner_id)
     assert "a platform admin adds it" in own.rows(own.propose("claim", rows))[0]["message"]
     assert "no such claim" in own.rows(own.propose("release", [{"claim_id": "cl1"}]))[0]["message"]

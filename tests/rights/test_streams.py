@@ -17,6 +17,7 @@ from showrunner.platforms import google
 from showrunner.reports import names, streams
 from showrunner.reports.streams import Span
 from showrunner.rights import stream_fetching
+from showrunner.store.accounts import members
 from tests.conftest import add_user, service_client
 from tests.rights import partner as partners
 from tests.rights.conftest import deliver, table
@@ -131,6 +132,17 @@ def test_each_report_is_dropped_once_and_loaded_by_its_key(fetched):
     assert [tuple(each.values()) for each in found] == [("c1", "INACTIVE"), ("c3-3600", "ACTIVE")]
 
 
+def test_a_service_account_fetches_the_reports_of_an_owner_that_has_invited_it(fetched):
+    partners.use_service_account(fetched.world, fetched.tx, fetched.partner, fetched.owner["id"])
+    fetched.add_job("j1", CLAIMS, monetary=True)
+    fetched.add_report("j1", "r3", 3)
+    stream = fetched.night()[CLAIMS]
+    assert (stream["state"], stream["fetched"]) == ("ok", 1)
+    fetched.world.rights.members.clear()
+    stream = fetched.night()[CLAIMS]
+    assert (stream["state"], "docs/content-owners.md" in stream["reason"]) == ("failed", True)
+
+
 def test_what_goes_wrong_with_a_stream_stops_no_other(fetched):
     fetched.add_job("j1", CLAIMS)
     fetched.add_job("j2", "content_owner_asset_a3")
@@ -173,6 +185,19 @@ def test_an_account_that_was_disconnected_is_said_so(fetched):
     fetched.world.rights.members.clear()
     found = fetched.night()[CLAIMS]
     assert (found["state"], "403" in found["reason"]) == ("failed", True)
+
+
+def test_with_a_service_account_the_organisations_owner_hears_of_a_type_that_ends(fetched):
+    partners.use_service_account(fetched.world, fetched.tx, fetched.partner, fetched.owner["id"])
+    user_id = add_user(fetched.tx)
+    members.add(fetched.tx, str(fetched.owner["organisation_id"]), user_id, "user", owner=True)
+    person = members.find_owner(fetched.tx, str(fetched.owner["organisation_id"]))
+    fetched.add_job("j1", CLAIMS)
+    ends = (NOW + timedelta(days=89)).isoformat().replace("+00:00", "Z")
+    fetched.world.reporting.types[CLAIMS]["deprecateTime"] = ends
+    fetched.night()
+    fetched.night()
+    assert len(told(person)) == 1
 
 
 def told(person):

@@ -309,10 +309,13 @@ def jwk_set(*private: dict[str, str]) -> dict[str, list[dict[str, str]]]:
 def sign(claims: dict[str, Any], private_jwk: dict[str, str]) -> str:
     """Return a token with these claims."""
     header = {"alg": "RS256", "kid": private_jwk["kid"], "typ": TYPE}
+    return signed_jwt(header, claims, _private_key(private_jwk))
+
+
+def signed_jwt(header: dict[str, str], claims: dict[str, Any], key: rsa.RSAPrivateKey) -> str:
+    """Return a JWT in its compact form, signed with RS256, which the header must name."""
     signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
-    return (
-        f"{signed}.{_encode(_private_key(private_jwk).sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
-    )
+    return f"{signed}.{_encode(key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
 
 
 _private: dict[str, rsa.RSAPrivateKey] = {}

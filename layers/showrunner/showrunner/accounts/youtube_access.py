@@ -1,4 +1,4 @@
-"""Give workers an access token of a connected YouTube account.
+"""Give workers an access token of a connected YouTube account, or of the stage's service account.
 
 One refresh at a time; only Google's own invalid_grant disconnects.
 """
@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from showrunner import breakers, config
-from showrunner.access import sealing
+from showrunner.access import sealing, service_accounts
 from showrunner.accounts import connections, google_clients
-from showrunner.aws import dynamodb
-from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
+from showrunner.aws import dynamodb, ssm
+from showrunner.errors import CredentialRejected, Disconnected, PlatformRejected, PlatformUnavailable
 from showrunner.platforms.google import Google
 
 # A token that ends sooner is renewed first: a step of a publication takes at most ten minutes.
@@ -19,13 +19,18 @@ LEAST_SECONDS = 900
 LOCK_SECONDS = 20
 PURPOSE = "access-token"
 
+# JSON key of the service account -> its access token, and until when that is used (monotonic).
+_service_tokens: dict[str, tuple[str, float]] = {}
+
 
 def access_token(connection_id: str, organisation_id: str, *, refused: str | None = None) -> str:
     """Return a token that lasts for a while. `refused`: the one that YouTube has just answered 401 to.
 
-    Raises Disconnected when the account must be connected again, PlatformUnavailable while another worker
-    renews the token or Google is away.
+    `connection_id` of service_accounts means that account. Raises Disconnected when the account must be
+    connected again, PlatformUnavailable while another worker renews the token or Google is away.
     """
+    if connection_id == service_accounts.CONNECTION_ID:
+        return _of_service_account(refused)
     known = _find(connection_id, organisation_id)
     if known is not None and known != refused:
         return known
@@ -64,6 +69,44 @@ class Account:
         except CredentialRejected:
             self._token = access_token(*self._ids, refused=self._token)
             return call(self._token)
+        except PlatformRejected as error:
+            if self._ids[0] == service_accounts.CONNECTION_ID and error.reason == "forbidden":
+                raise PlatformRejected(f"{error.message} {_not_invited()}", error.reason) from error
+            raise
+
+
+def _of_service_account(refused: str | None) -> str:
+    """Return a token of the stage's service account, kept by this environment while it lasts.
+
+    Raises ConfigurationMissing without a key, CredentialRejected for one that Google refuses.
+    """
+    key = ssm.secret(service_accounts.SECRET)
+    token, until = _service_tokens.get(key, ("", 0.0))
+    if token and token != refused and time.monotonic() < until:
+        return token
+    try:
+        token, seconds = _ask_for_service_account(key)
+    except CredentialRejected:
+        # It may have been rotated since this environment has read it.
+        ssm.refused()
+        key, before = ssm.secret(service_accounts.SECRET), key
+        if key == before:
+            raise
+        token, seconds = _ask_for_service_account(key)
+    _service_tokens.clear()
+    _service_tokens[key] = token, time.monotonic() + max(60, seconds - LEAST_SECONDS)
+    return token
+
+
+def _not_invited() -> str:
+    """Say what to do when YouTube forbids what the service account does, which most often wasn't invited."""
+    email = service_accounts.read(ssm.secret(service_accounts.SECRET)).email
+    return f"Has the content owner invited {email} in Studio? See docs/content-owners.md."
+
+
+def _ask_for_service_account(key: str) -> tuple[str, int]:
+    with breakers.guard("google", "refresh"):
+        return service_accounts.access_token(config.setting("GOOGLE_URL"), key)
 
 
 def forget(connection_id: str) -> None:

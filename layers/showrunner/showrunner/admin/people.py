@@ -88,7 +88,14 @@ def mark_content_owner(request: Request, organisation_id: str, body: ContentOwne
         if body.changes_need_approval is not None:
             organisations.save_need_of_approval(tx, organisation_id, required=body.changes_need_approval)
         if body.name is not None:
-            content_owners.save(tx, organisation_id, body.name, body.other_names, body.youtube_id)
+            content_owners.save(
+                tx,
+                organisation_id,
+                body.name,
+                body.other_names,
+                body.youtube_id,
+                uses_service_account=body.uses_service_account,
+            )
         after = body.model_dump(exclude_defaults=True) | {"content_owner": body.content_owner}
         audit.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after=after)
         return {"organisation": organisations.get(tx, organisation_id)}

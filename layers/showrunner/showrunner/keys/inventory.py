@@ -202,6 +202,15 @@ SECRETS: tuple[Secret, ...] = (
         without="no login with Google",
     ),
     Secret(
+        "google/service_account",
+        "Google service account",
+        "assisted",
+        ("cms", "keys", "upload"),
+        source="https://console.cloud.google.com/iam-admin/serviceaccounts (its JSON key, on one line: "
+        "jq -c . key.json)",
+        without="content owners are reached through people's accounts only",
+    ),
+    Secret(
         "airtable/token",
         "Airtable personal access token",
         "assisted",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from showrunner import config
+from showrunner.access import service_accounts
 from showrunner.aws import ssm
 from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
 from showrunner.platforms.google import Google
@@ -91,6 +92,14 @@ TRIALS: Mapping[str, Trial] = {
 
 
 GOOGLE_CLIENT, SPOTIFY_CLIENT = "google/client_secret", "spotify/client_secret"
+GOOGLE_ADDRESS = "https://accounts.google.com"
+
+
+def address_of(name: str) -> str | None:
+    """Return the service's own address for a key that can be tried alone, None for any other."""
+    if name == service_accounts.SECRET:
+        return GOOGLE_ADDRESS
+    return TRIALS[name].address if name in TRIALS else None
 
 
 def try_key(name: str, key: str, address: str | None = None) -> None:
@@ -103,6 +112,10 @@ def try_key(name: str, key: str, address: str | None = None) -> None:
         return
     if name == SPOTIFY_CLIENT:
         _try_spotify_client(key)
+        return
+    if name == service_accounts.SECRET:
+        # A token ends after an hour, and asking for one costs nothing.
+        service_accounts.access_token(address or config.setting("GOOGLE_URL"), key)
         return
     trial = TRIALS[name]
     address = (address or trial.stage_address()).rstrip("/") + trial.path

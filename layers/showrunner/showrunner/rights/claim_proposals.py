@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from showrunner.database import db
-from showrunner.rights import claim_rules
+from showrunner.rights import owner_accounts
 from showrunner.rights.change_files import Proposal
-from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import catalogue, content_owners
 
 type Row = dict[str, Any]
@@ -14,10 +13,6 @@ type Row = dict[str, Any]
 _NO_ID = (
     "The id of the content owner {name} at YouTube is unknown: a platform admin adds it with POST "
     "/api/v1/admin/organisations/{{id}}/content-owner."
-)
-_NO_ACCOUNT = (
-    "No connected account may act for your content owners: connect one that may, with GET "
-    "/api/v1/auth/oauth/youtube/start, and allow to manage assets."
 )
 
 
@@ -50,7 +45,9 @@ class _Check:
         right = [each for each in proposals if each.fault is None]
         owners = content_owners.list_of(tx, organisation_id)
         self._owners = {each["id"]: each for each in owners}
-        self._connection_id = connected_accounts.find_with_scope(tx, organisation_id, claim_rules.SCOPE)
+        self._connections = {
+            each["id"]: owner_accounts.find_for_claims(tx, organisation_id, each) for each in owners
+        }
         assets = list({each.fields["asset_id"] for each in right if "asset_id" in each.fields})
         claims = list({each.fields["claim_id"] for each in right if "claim_id" in each.fields})
         self._assets: dict[str, Row] = {}
@@ -109,7 +106,8 @@ class _Check:
         owner = self._owners[found["owner_id"]]
         if owner["youtube_id"] is None:
             return row | {"message": _NO_ID.format(name=owner["name"])}
-        if self._connection_id is None:
-            return row | {"message": _NO_ACCOUNT}
+        connection_id = self._connections[owner["id"]]
+        if connection_id is None:
+            return row | {"message": owner_accounts.NONE}
         row["target"]["content_owner"] = owner["youtube_id"]
-        return row | {"connection_id": self._connection_id, "status": "pending", "message": None}
+        return row | {"connection_id": connection_id, "status": "pending", "message": None}

@@ -11,8 +11,7 @@ from showrunner import breakers, config
 from showrunner.accounts import google_projects
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
-from showrunner.rights import change_costs, claim_rules
-from showrunner.store.accounts import connected_accounts
+from showrunner.rights import change_costs, owner_accounts
 from showrunner.store.rights import content_owners
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -151,12 +150,12 @@ def _ask[T](request: Request, content_owner: str | None, call: "Callable[[Conten
 
     with db.reading() as tx:
         owner = _owner(content_owners.list_of(tx, request.organisation_id), content_owner)
-        connection_id = connected_accounts.find_with_scope(tx, request.organisation_id, claim_rules.SCOPE)
+        connection_id = owner_accounts.find_for_claims(tx, request.organisation_id, owner)
         project = google_projects.of_connection(tx, connection_id)
     if owner["youtube_id"] is None:
         raise Conflict("The content owner's id at YouTube is unknown: a platform admin adds it.")
     if connection_id is None:
-        raise Conflict("No connected account may act for your content owners: connect one that may.")
+        raise Conflict(owner_accounts.NONE)
     change_costs.ledger("claim", project).spend(1)
 
     def guarded(token: str) -> T:

@@ -8,14 +8,11 @@ from showrunner.accounts import emails
 from showrunner.aws import correlation, s3
 from showrunner.database import db
 from showrunner.reports import streams as rules
-from showrunner.rights import claim_rules
+from showrunner.rights import owner_accounts
 from showrunner.rights.stream_tasks import Task, plan_key, result_key, task_key
-from showrunner.store.accounts import connected_accounts
+from showrunner.store.accounts import connected_accounts, members
 from showrunner.store.rights import streams
 from showrunner.telemetry import logger, metrics
-
-# Without it YouTube gives no reports with money. Importing Google's module here would cost a cold start.
-MONETARY = "https://www.googleapis.com/auth/yt-analytics-monetary.readonly"
 
 
 def plan(event: dict[str, Any]) -> dict[str, Any]:
@@ -32,13 +29,12 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
     items = []
     with db.reading() as tx:
         for owner in streams.list_owners(tx):
-            connection_id = connected_accounts.find_with_scope(
-                tx, owner["organisation_id"], MONETARY
-            ) or connected_accounts.find_with_scope(tx, owner["organisation_id"], claim_rules.SCOPE)
+            connection_id = owner_accounts.find_for_reports(tx, owner["organisation_id"], owner)
             if connection_id is None:
                 continue
             place_of_task = task_key(run, owner["id"])
-            s3.put_json(place_of_task, Task(**owner, connection_id=connection_id)._asdict())
+            values = {name: owner[name] for name in Task._fields if name in owner}
+            s3.put_json(place_of_task, Task(**values, connection_id=connection_id)._asdict())
             items.append({"stream_run": run, "key": place_of_task, "request_id": correlation.current()})
     s3.put_json(key, items)
     return {"batches": len(items), **place}
@@ -47,7 +43,8 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
 def record(event: dict[str, Any]) -> dict[str, Any]:
     """Save what was found of an owner's streams. Recording again changes nothing.
 
-    The person who connected the account is told of types that end within 90 days, once for each.
+    The person who connected the account, or else the organisation's owner, is told of types that end within
+    90 days, once for each.
     """
     task = Task(**s3.get_json(event["key"]))
     found = s3.get_json(result_key(event["key"]))
@@ -64,7 +61,11 @@ def record(event: dict[str, Any]) -> dict[str, Any]:
         if found["is_disconnected"]:
             reason = "Google says that the permission was withdrawn or has expired."
             lost = connected_accounts.mark_lost(tx, task.organisation_id, task.connection_id, reason)
-        person = connected_accounts.find_person(tx, task.connection_id) if ending else None
+        person = None
+        if ending:
+            person = connected_accounts.find_person(tx, task.connection_id) or members.find_owner(
+                tx, task.organisation_id
+            )
         standing = streams.count_standing(tx)
     if lost:
         emails.tell(lost, emails.reconnect())

@@ -109,7 +109,7 @@ def ages(tx: db.Transaction) -> dict[str, Any]:
 
 
 def find_person(tx: db.Transaction, connection_id: str) -> str | None:
-    """Return the address of the person who connected an account, None if that is gone."""
+    """Return the address of the person who connected an account, None if that is gone or nobody has."""
     found = db.value(
         tx,
         """

@@ -196,6 +196,20 @@ def is_owner(tx: db.Transaction, organisation_id: str, user_id: str) -> bool:
     return bool(db.value(tx, sql, organisation_id=organisation_id, user_id=user_id))
 
 
+def find_owner(tx: db.Transaction, organisation_id: str) -> str | None:
+    """Return the address of the organisation's owner, None without one."""
+    found = db.value(
+        tx,
+        """
+        SELECT u.email FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id
+         WHERE m.organisation_id = :organisation_id AND m.is_owner AND u.erased_at IS NULL
+         ORDER BY m.joined_at LIMIT 1
+        """,
+        organisation_id=organisation_id,
+    )
+    return None if found is None else str(found)
+
+
 def remove_invitation(tx: db.Transaction, organisation_id: str, email: str) -> None:
     """Withdraw an invitation. Raises NotFound."""
     if not db.run(

@@ -33,11 +33,14 @@ def find(tx: db.Transaction, name: str) -> dict[str, Any] | None:
 
 
 def list_of(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any]]:
-    """Return id, name, other_names and youtube_id (or None) of the organisation's content owners, by name."""
+    """Return the organisation's content owners by name.
+
+    Columns: id, name, other_names, youtube_id (or None) and uses_service_account.
+    """
     return db.rows(
         tx,
         """
-        SELECT id, name, other_names, youtube_id FROM rights.content_owners
+        SELECT id, name, other_names, youtube_id, uses_service_account FROM rights.content_owners
          WHERE organisation_id = :organisation_id ORDER BY lower(name)
         """,
         organisation_id=organisation_id,
@@ -50,8 +53,10 @@ def save(
     name: str,
     other_names: list[str],
     youtube_id: str | None = None,
+    *,
+    uses_service_account: bool | None = None,
 ) -> None:
-    """Add an organisation's content owner, or change its other names, and its id at YouTube if that is given.
+    """Add an organisation's content owner, or change its other names, and the rest where it is given.
 
     Raises Conflict for a name or id in use.
     """
@@ -59,23 +64,27 @@ def save(
         tx,
         """
         UPDATE rights.content_owners
-           SET other_names = :other_names::text[], youtube_id = coalesce(:youtube_id, youtube_id)
+           SET other_names = :other_names::text[], youtube_id = coalesce(:youtube_id, youtube_id),
+               uses_service_account = coalesce(:uses_service_account, uses_service_account)
          WHERE organisation_id = :organisation_id AND lower(name) = lower(:name)
         """,
         organisation_id=organisation_id,
         name=name,
         other_names=other_names,
         youtube_id=youtube_id,
+        uses_service_account=uses_service_account,
     )
     if not changed:
         db.run(
             tx,
             """
-            INSERT INTO rights.content_owners (organisation_id, name, other_names, youtube_id)
-            VALUES (:organisation_id, :name, :other_names::text[], :youtube_id)
+            INSERT INTO rights.content_owners (organisation_id, name, other_names, youtube_id,
+                                               uses_service_account)
+            VALUES (:organisation_id, :name, :other_names::text[], :youtube_id, :uses_service_account)
             """,
             organisation_id=organisation_id,
             name=name,
             other_names=other_names,
             youtube_id=youtube_id,
+            uses_service_account=bool(uses_service_account),
         )

@@ -7,11 +7,14 @@ from showrunner.database import db
 
 
 def list_owners(tx: db.Transaction) -> list[dict[str, Any]]:
-    """Return the content owners whose id at YouTube is known: id, organisation_id, name and youtube_id."""
+    """Return the content owners whose id at YouTube is known.
+
+    Columns: id, organisation_id, name, youtube_id and uses_service_account.
+    """
     return db.rows(
         tx,
         """
-        SELECT w.id, w.organisation_id::text, w.name, w.youtube_id
+        SELECT w.id, w.organisation_id::text, w.name, w.youtube_id, w.uses_service_account
           FROM rights.content_owners w JOIN accounts.organisations o ON o.id = w.organisation_id
          WHERE w.youtube_id IS NOT NULL AND o.content_owner AND o.suspended_at IS NULL ORDER BY w.id
         """,
