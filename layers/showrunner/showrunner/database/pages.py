@@ -65,6 +65,9 @@ class List(NamedTuple):
     bytes: str = "0"
     # SQL expression of the title that title_search looks into; it needs a trigram index.
     title: str = ""
+    # Condition that looks something up for each row, such as being the first of several. A search by title
+    # applies it to its matches only.
+    once: str = ""
     # Where counting stops, for lists whose rows cost more to find than those of TOTAL_CAP. 0: TOTAL_CAP.
     total_cap: int = 0
 
@@ -103,10 +106,14 @@ class _Place(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A list with the filters, order and place of one request."""
+    """A list with the filters, order and place of one request.
+
+    `where` are all conditions, `broad` those but the definition's `once`.
+    """
 
     definition: List
     where: str
+    broad: str
     parameters: dict[str, Any]
     order: list[tuple[str, bool]]  # name of a column, whether it descends
     place: _Place | None
@@ -115,7 +122,7 @@ class Query(NamedTuple):
 class Rows(NamedTuple):
     """Rows of a page as a JSON array, their number, the last one's place, and whether more follow.
 
-    `matches` is the number of rows of the query that `fetch` was given as `matches`.
+    `matches` is the number of the rows of `fetch`'s parameter `matches` that the list has, up to its cap.
     """
 
     rows: str
@@ -157,18 +164,19 @@ def prepare(definition: List, sort: str | None, cursor: str | None, parameters: 
     Raises InvalidRequest for an unknown sort, an invalid cursor, or a cursor of another sort.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
-    where = definition.always + "".join(
+    broad = definition.always + "".join(
         f" AND {condition}" for name, condition in definition.filters.items() if name in given
     )
+    where = f"{broad} AND {definition.once}" if definition.once else broad
     order = _order(sort or definition.default, definition)
     if cursor is None:
-        return Query(definition, where, given, order, None)
+        return Query(definition, where, broad, given, order, None)
     written, place = _read(cursor, definition)
     if sort is not None and written != order:
         raise invalid(
             "cursor", "The cursor belongs to another order: give the same one, or begin again without it."
         )
-    return Query(definition, where, given, written, place)
+    return Query(definition, where, broad, given, written, place)
 
 
 def fetch(
@@ -176,13 +184,20 @@ def fetch(
 ) -> Rows:
     """Return a page of a query. It ends before `limit` if its JSON gets larger than PAGE_BYTES.
 
-    `source` (a query in parentheses) takes the place of the list's table. `matches` is a query too: it runs
-    once, its rows are counted and the page is taken from them.
+    `source` (a query in parentheses) takes the place of the list's table. `matches` is a query too, without
+    the definition's `once`: it runs once, and its rows are sorted before any is looked up for that.
     """
     item, short, size = query.definition.item, alias(query.definition), query.definition.bytes
-    begin = f"WITH matches AS MATERIALIZED ({matches})" if matches else ""
-    table = f"matches {short}" if matches else f"{source} {short}" if source else query.definition.source
-    where = "true" if matches else query.where
+    begin, counted = "", "NULL::bigint"
+    table = f"{source} {short}" if source else query.definition.source
+    where = query.where
+    if matches:
+        where = query.definition.once or "true"
+        begin = f"WITH matches AS MATERIALIZED ({matches})"
+        # OFFSET 0 keeps the look-ups out of the sort: only until the page is full.
+        table = f"(SELECT * FROM matches {short} ORDER BY {order_by(query)} OFFSET 0) {short}"
+        cap = f" LIMIT {query.definition.total_cap + 1}" if query.definition.total_cap else ""
+        counted = f"(SELECT count(*) FROM (SELECT FROM matches {short} WHERE {where}{cap}) capped)"
     places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
     # The JSON of a row is made only if the row may belong to the page.
     sql = f"""
@@ -191,7 +206,7 @@ def fetch(
                count(*) FILTER (WHERE shown) AS number,
                (array_agg(place ORDER BY n DESC) FILTER (WHERE shown))[1] AS place,
                count(*) > count(*) FILTER (WHERE shown) AS more,
-               {"(SELECT count(*) FROM matches)" if matches else "NULL::bigint"} AS matches
+               {counted} AS matches
           FROM (
             SELECT *, item IS NOT NULL
                       AND (n = 1 OR sum(octet_length(item)) OVER so_far <= {PAGE_BYTES}) AS shown
@@ -223,10 +238,12 @@ def count(tx: db.Transaction, query: Query) -> Total:
 
 def estimate(tx: db.Transaction, query: Query) -> int:
     """Return how many rows the list's table had when it was last analysed."""
+    # A partitioned table has the sum of its partitions, but only when somebody has analysed it.
     sql = """
         SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_class c
-         WHERE c.oid = :table::regclass
-            OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = :table::regclass)
+         WHERE c.relkind = 'r'
+           AND (c.oid = :table::regclass
+                OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = :table::regclass))
     """
     return int(db.value(tx, sql, table=query.definition.source.split(" ")[0]))
 

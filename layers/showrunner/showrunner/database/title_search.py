@@ -13,8 +13,12 @@ from showrunner.database.pages import List, PageRequest, PageResult, Query, Rows
 
 # This many rows are sampled in 3 ms.
 SAMPLE_ROWS = 2_000
-# A row that the index finds costs about twice as much as a row of a scan.
-INDEX_COST = 2
+# A row that the index finds costs so many times more than a row of a scan: 11 us of CPU, with its sort, against 1
+# to 3 (five million videos in tests/bench/lists.py).
+INDEX_COST = 5
+# So few hits of the sample may be twice what they should be; a scan that ends too early was for nothing. It ends
+# when the page is full, so what is to spare costs nothing.
+SPARE = 4
 # This many rows are scanned in 15 ms for a title that the index doesn't support: the index needs three
 # letters or digits in a row.
 SCAN_ROWS = 10_000
@@ -55,20 +59,22 @@ def search(tx: db.Transaction, query: Query, title: str, limit: int, offset: int
     matching = query._replace(parameters=query.parameters | {"title": pattern})
     if not _is_indexed(tx, pattern):
         return _search_in_steps(tx, query, matching, limit, offset)
-    sampled, hits = _sample(tx, matching, SAMPLE_ROWS)
+    sampled, hits = _sample(tx, matching, SAMPLE_ROWS, query.broad)
     is_all = sampled < SAMPLE_ROWS
     rows = SAMPLE_ROWS if is_all else _rows_to_scan(tx, query, limit + offset, hits)
     if rows:
-        found = _scan(tx, matching, rows, limit, offset)
+        found = _scan(tx, matching, rows, limit, offset, query.broad)
         if found.more or is_all:
             return _page(query, found, offset, hits if is_all else None)
-    source = f"SELECT * FROM {query.definition.source} WHERE {_matches(query)} AND {query.where}"
+    source = f"SELECT * FROM {query.definition.source} WHERE {_matches(query)} AND {query.broad}"
     found = pages.fetch(tx, matching, limit, offset, matches=source)
-    return TitlePage(found, found.place if found.more else None, Total(found.matches or 0, "eq"))
+    counted, cap = found.matches or 0, query.definition.total_cap
+    total = Total(cap, "gte") if cap and counted > cap else Total(counted, "eq")
+    return TitlePage(found, found.place if found.more else None, total)
 
 
 def _search_in_steps(tx: db.Transaction, query: Query, matching: Query, limit: int, offset: int) -> TitlePage:
-    found = _scan(tx, matching, SCAN_ROWS, limit, offset)
+    found = _scan(tx, matching, SCAN_ROWS, limit, offset, query.where)
     if found.more:
         return _page(query, found, offset, None)
     places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
@@ -79,7 +85,7 @@ def _search_in_steps(tx: db.Transaction, query: Query, matching: Query, limit: i
     """
     last: str | None = db.value(tx, sql, **pages.bindings(query))
     if last is None:
-        return _page(query, found, offset, _sample(tx, matching, SCAN_ROWS)[1])
+        return _page(query, found, offset, _sample(tx, matching, SCAN_ROWS, query.where)[1])
     if offset:
         raise pages.invalid(
             "offset",
@@ -103,40 +109,64 @@ def _is_indexed(tx: db.Transaction, pattern: str) -> bool:
     )
 
 
-def _window(query: Query, rows: int) -> str:
-    """Return the query of the first `rows` rows after the cursor's place."""
-    return f"""(SELECT * FROM {query.definition.source} WHERE {query.where}{pages.after(query)}
+def _window(query: Query, rows: int, where: str) -> str:
+    """Return the query of the first `rows` rows after the cursor's place, with what they are sorted by.
+
+    The columns order_0, order_1 … tell the planner that the rows come in order, so that it stops when a page
+    is full instead of sorting them again.
+    """
+    columns = "".join(
+        f", {query.definition.columns[name].expression} AS order_{number}"
+        for number, (name, _) in enumerate(query.order)
+    )
+    return f"""(SELECT {pages.alias(query.definition)}.*{columns}
+                  FROM {query.definition.source} WHERE {where}{pages.after(query)}
                  ORDER BY {pages.order_by(query)} LIMIT {rows})"""
 
 
-def _sample(tx: db.Transaction, matching: Query, rows: int) -> tuple[int, int]:
+def _sample(tx: db.Transaction, matching: Query, rows: int, where: str) -> tuple[int, int]:
     """Return how many rows follow the cursor's place, up to `rows`, and how many of them match."""
     row = db.one(
         tx,
         f"""
-        SELECT count(*) AS sampled, count(*) FILTER (WHERE {_matches(matching)}) AS hits
-          FROM {_window(matching, rows)} {pages.alias(matching.definition)}
+        SELECT count(*) AS sampled, count(*) FILTER (WHERE {_matching_rows(matching)}) AS hits
+          FROM {_window(matching, rows, where)} {pages.alias(matching.definition)}
         """,
         **pages.bindings(matching),
     )
     return (row["sampled"], row["hits"]) if row else (0, 0)
 
 
+def _matching_rows(query: Query) -> str:
+    once = query.definition.once
+    return f"{_matches(query)} AND {once}" if once else _matches(query)
+
+
 def _rows_to_scan(tx: db.Transaction, query: Query, wanted: int, hits: int) -> int:
-    """Return how many rows to scan for `wanted` matches, with some to spare. 0 if the index is cheaper."""
+    """Return how many rows to scan at most for `wanted` matches. 0 if the index is cheaper."""
     if not hits:
         return 0
     needed = (wanted + 1) * SAMPLE_ROWS // hits
     matches = pages.estimate(tx, query) * hits // SAMPLE_ROWS
-    return 2 * needed if needed < matches * INDEX_COST else 0
+    return SPARE * needed if needed < matches * INDEX_COST else 0
 
 
-def _scan(tx: db.Transaction, matching: Query, rows: int, limit: int, offset: int) -> Rows:
+def _scan(tx: db.Transaction, matching: Query, rows: int, limit: int, offset: int, where: str) -> Rows:
     """Return a page of the matches among the first `rows` rows after the cursor's place."""
-    window = _window(matching, rows)
+    short, columns = pages.alias(matching.definition), matching.definition.columns
+    ordered = {
+        name: columns[name]._replace(expression=f"{short}.order_{number}")
+        for number, (name, _) in enumerate(matching.order)
+    }
     # The window has the filters and the place already.
-    inner = matching._replace(where=_matches(matching))
-    return pages.fetch(tx, inner, limit, offset, source=window)
+    inner = matching._replace(
+        where=_matching_rows(matching),
+        definition=matching.definition._replace(columns=columns | ordered),
+        place=None,
+    )
+    found = _window(matching, rows, where)
+    parameters = {**inner.parameters, **pages.bindings(matching)}
+    return pages.fetch(tx, inner._replace(parameters=parameters), limit, offset, source=found)
 
 
 def _page(query: Query, found: Rows, offset: int, hits: int | None) -> TitlePage:

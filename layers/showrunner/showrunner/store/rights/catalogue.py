@@ -24,12 +24,12 @@ def _owner(alias: str) -> str:
     return f"(SELECT w.name FROM rights.content_owners w WHERE w.id = {alias}.owner_id)"
 
 
-def _first_of(table: str, alias: str, key: str, rest: str = "") -> str:
-    """Return the condition of rows that are the first one of their key in the organisation."""
+def _is_first(table: str, alias: str, key: str, rest: str = "") -> str:
+    """Return the condition of rows that are the first one of their key in their organisation."""
     columns = f"owner_id{rest}"
     ours = ", ".join(f"{alias}.{name}" for name in columns.split(", "))
     others = ", ".join(f"f.{name}" for name in columns.split(", "))
-    return f"""{alias}.organisation_id = :organisation_id AND NOT EXISTS (
+    return f"""NOT EXISTS (
         SELECT FROM rights.{table} f WHERE f.organisation_id = {alias}.organisation_id
            AND f.{key} = {alias}.{key} AND ({others}) < ({ours}))"""
 
@@ -81,7 +81,7 @@ _VIDEO = f"""
 VIDEOS = List(
     "videos",
     "rights.videos v",
-    _first_of("videos", "v", "video_id", ", claim_id, asset_id"),
+    "v.organisation_id = :organisation_id",
     _VIDEO,
     {
         "published_at": Column("coalesce(v.time_published, '-infinity')", "timestamptz"),
@@ -123,6 +123,7 @@ VIDEOS = List(
     },
     key="video_id",
     title="v.video_title",
+    once=_is_first("videos", "v", "video_id", ", claim_id, asset_id"),
     total_cap=TOTAL_CAP,
 )
 
@@ -137,7 +138,7 @@ def _with_assets(condition: str) -> str:
 ASSETS = List(
     "assets",
     "rights.assets a",
-    _first_of("assets", "a", "asset_id"),
+    "a.organisation_id = :organisation_id",
     f"""
     json_build_object('asset_id', a.asset_id, 'content_owner', {_owner("a")}, 'title', a.asset_title,
                       'type', a.asset_type, 'custom_id', a.custom_id, 'artist', a.artist, 'album', a.album,
@@ -175,6 +176,7 @@ ASSETS = List(
     },
     key="asset_id",
     title="a.asset_title",
+    once=_is_first("assets", "a", "asset_id"),
     total_cap=TOTAL_CAP,
 )
 
@@ -321,7 +323,7 @@ def get_video(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
                  WHERE c.organisation_id = :organisation_id AND c.video_id = v.video_id
                    AND c.queued_at IS NOT NULL
                  ORDER BY c.queued_at DESC, c.id DESC LIMIT {MOST_SHOWN}) syncs))::text
-          FROM {VIDEOS.source} WHERE {VIDEOS.always} AND v.video_id = :video_id
+          FROM {VIDEOS.source} WHERE {VIDEOS.always} AND {VIDEOS.once} AND v.video_id = :video_id
         """,
         organisation_id=organisation_id,
         video_id=video_id,
