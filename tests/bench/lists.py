@@ -5,8 +5,8 @@ Takes about twenty minutes.
     python tests/bench/lists.py [--rows 5000000] [--videos 1000000] [--catalogue 5000000]
 
 Each query is made by the store's own function on a PostgreSQL of its own. p50 and p95 of 40 calls each are
-written to .local/bench/lists.json, and the median of their CPU time, ours and the server's together, which says
-the same on a busy machine.
+written to .local/bench/lists.json, and the median of their CPU time, ours and the server's together, which
+says the same on a busy machine.
 """
 
 import argparse

@@ -13,11 +13,11 @@ from showrunner.database.pages import List, PageRequest, PageResult, Query, Rows
 
 # This many rows are sampled in 3 ms.
 SAMPLE_ROWS = 2_000
-# A row that the index finds costs so many times more than a row of a scan: 11 us of CPU, with its sort, against 1
-# to 3 (five million videos in tests/bench/lists.py).
+# A row that the index finds costs so many times more than a row of a scan: 11 us of CPU, with its sort,
+# against 1 to 3 (five million videos in tests/bench/lists.py).
 INDEX_COST = 5
-# So few hits of the sample may be twice what they should be; a scan that ends too early was for nothing. It ends
-# when the page is full, so what is to spare costs nothing.
+# A few hits of the sample may be twice what they should be, and a scan that ends too early is wasted. One
+# that finds the page ends there, so rows to spare cost nothing.
 SPARE = 4
 # This many rows are scanned in 15 ms for a title that the index doesn't support: the index needs three
 # letters or digits in a row.
