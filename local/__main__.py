@@ -386,7 +386,7 @@ def operated(name: str, *, confirm: str | None = None) -> "Stage":
 
 
 def bench(options: argparse.Namespace) -> int:
-    enter(setup.TEST)
+    enter((*setup.TEST, *setup.PEERS.get(options.name, ())))
     from local import suite
 
     return suite.bench(options.name)

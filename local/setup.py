@@ -32,9 +32,12 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "local": (("local",), 235),
     "render": (("render",), 430),
     "dev": (("dev",), 1030),
+    "peers": (("peers",), 135),
 }
 RUN = ("local", "engine", "lambda", "sam", "models", "render")
 TEST = (*RUN, "dev")
+# For benchmarks that compare with other programs.
+PEERS = {"reports": ("peers",)}
 # Beside the environments: three builds of the functions, PostgreSQL's files, the engine's objects and some
 # videos.
 WORK_MB = 1000

@@ -256,9 +256,7 @@ print(time.perf_counter() - begun)
     from local import postgres
 
     server = bench.server
-    url = (
-        f"postgresql+psycopg://{postgres.OWNER}:{server.password}@127.0.0.1:{server.port}/{postgres.DATABASE}"
-    )
+    url = f"postgresql+psycopg://{postgres.SUPERUSER}:{server.password}@127.0.0.1:{server.port}/{postgres.DATABASE}"
     done = subprocess.run(
         [python, "-c", program, path, url, str(count), *columns], capture_output=True, text=True, check=False
     )

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.template import ROOT
 
 
-@pytest.mark.parametrize("name", ["api", "cold", "metrics"])
+@pytest.mark.parametrize("name", ["api", "cold", "metrics", "reports"])
 def test_every_request_of_a_benchmark_gets_a_good_answer(name):
     # As `make bench-…` has it: what the tests' own fixtures set must not help.
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

@@ -286,6 +286,7 @@ def test_too_little_disk_is_told_with_what_is_needed(monkeypatch):
 def test_make_run_installs_no_test_tools():
     assert "dev" not in setup.RUN
     assert set(setup.TEST) == {*setup.RUN, "dev"}
+    assert not {group for groups in setup.PEERS.values() for group in groups} & set(setup.TEST)
 
 
 def test_every_lock_file_has_hashes_and_names_no_registry():
