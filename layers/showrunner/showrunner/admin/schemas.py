@@ -66,18 +66,7 @@ class ContentOwnerMark(Body):
         ]
         | None
     ) = None
-    uses_service_account: (
-        Annotated[
-            bool,
-            Field(
-                strict=True,
-                description="Whether YouTube is asked with the stage's service account, which the content "
-                "owner must have invited, or with an account that a person has connected; omitted, it stays.",
-                examples=[True],
-            ),
-        ]
-        | None
-    ) = None
+    uses_service_account: Annotated[bool, Field(strict=True)] | None = None
 
 
 class Suspension(Body):
