@@ -35,15 +35,25 @@ def bus(aws):
     events.delete_rule(Name="progress")
 
 
-@pytest.mark.parametrize("kind", ["money", "a later snapshot"])
-def test_rows_are_counted_while_a_report_is_loaded(kind, owner, drop, bus, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "then"),
+    [
+        ("money", "They are added up"),
+        ("a first snapshot", "Indexes for searches are made"),
+        ("a later snapshot", "New, changed and removed rows are stored"),
+    ],
+)
+def test_rows_are_counted_while_a_report_is_loaded_and_what_follows_is_said(
+    kind, then, owner, drop, bus, monkeypatch
+):
     monkeypatch.setattr(loading_progress, "EVERY_SECONDS", 0.005)
     if kind == "money":
         filename, content = name(owner), CLAIMS + row("1") * 20_000
     else:
         filename = f"claim_report_{owner['name']}_C.csv"
-        drop(filename, HEADER + "".join(claim(number) for number in range(1, 4_000)))
-        bus()
+        if kind == "a later snapshot":
+            drop(filename, HEADER + "".join(claim(number) for number in range(1, 4_000)))
+            bus()
         content = HEADER + "".join(claim(number, status="INACTIVE") for number in range(1, 4_000))
     (report,) = drop(filename + ".gz", gzip.compress(content.encode()))
     assert report.status == "loaded"
@@ -56,6 +66,7 @@ def test_rows_are_counted_while_a_report_is_loaded(kind, owner, drop, bus, monke
     assert shares == sorted(shares)
     assert all(0 <= share < 100 for share in shares)
     assert max(each["rows"] for each in details) > 0
+    assert f"{report.rows:,} rows were read. {then}" in " ".join(each["message"] for each in details)
     assert (last["detail"]["progress"], last["detail"]["rows"]) == (100, report.rows)
     order = [updates.read(each).delivery.at_us for each in (*running, last)]
     assert order == sorted(order)

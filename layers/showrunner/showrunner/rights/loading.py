@@ -33,6 +33,8 @@ from showrunner.telemetry import logger
 MAX_BYTES = 2 << 30
 # The function has 15 minutes; a statement that took them all could not end in a message.
 STATEMENT_SECONDS = 840
+# What people who watch are told after the last row, where it takes seconds.
+_INDEXING, _MERGING = "Indexes for searches are made.", "New, changed and removed rows are stored."
 # Days of reports are those of YouTube's own clock.
 PACIFIC = ZoneInfo("America/Los_Angeles")
 
@@ -280,7 +282,7 @@ def _store_period(tx: db.Transaction, report: Report, spool: Spool, progress: Pr
     """Store the rows of a period's report in place of those of the report before."""
     kind, owner, month = report.found.kind, report.owner, report.period.start.replace(day=1)
     reader = Rows(report.payload, report.found, spool.add)
-    progress.watch(reader)
+    progress.watch(reader, "They are added up, and replace those of the report before.")
     begin = periods.prefix(report.id, owner["organisation_id"], owner["id"], month)
     accepted = periods.copy_rows(tx, kind.table.name, reader.columns, reader.lines(begin))
     reports.copy_rejects(tx, spool.blocks())
@@ -311,7 +313,7 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool, progress: 
         report.period.start,
     )
     before = snapshots.begin(tx, snapshot)
-    progress.watch(reader)
+    progress.watch(reader, _INDEXING)
     outcome = None
     if not before and snapshot.table.needs_whole_key:
         lines = reader.lines(snapshots.prefix(snapshot), with_number=False, with_digest=True)
@@ -321,7 +323,7 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool, progress: 
             reader = Rows(report.payload, found, spool.add)
     if outcome is None:
         only = _changed_rows(tx, report, snapshot, before, progress) if before else None
-        progress.watch(reader, after=0.5 if before else 0.0)
+        progress.watch(reader, _MERGING if before else _INDEXING, after=0.5 if before else 0.0)
         staged = snapshots.copy_rows(tx, snapshot, reader.lines(b"", with_digest=True, only=only))
     reports.copy_rejects(tx, spool.blocks())
     total = reader.counts.rows
@@ -346,7 +348,7 @@ def _changed_rows(
 ) -> "Bits":
     """Return the numbers of the rows that differ from those of the snapshot before. Raises Waiting."""
     reader = Rows(report.payload, report.found, lambda _: None)
-    progress.watch(reader, until=0.5)
+    progress.watch(reader, "They are compared with the snapshot before.", until=0.5)
     snapshots.copy_digests(tx, reader.digests())
     total = reader.counts.rows
     if total * 2 < before and not report.confirmed:
