@@ -203,14 +203,14 @@ def wait(api: httpx.Client, owner: str, files: set[str]) -> dict[str, dict[str, 
 def show(title: str, expected: list[Expected], records: dict[str, dict[str, Any]]) -> None:
     # It fits into the 80 columns of a log.
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-    table.add_column("report", no_wrap=True)
-    for name in ("rows", "accepted", "rejected", "new/changed/removed"):
-        table.add_column(name, justify="right")
+    table.add_column("report", no_wrap=True, overflow="ellipsis", min_width=18)
+    for name in ("rows", "accepted", "rejected", "new/changed/gone"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for each in expected:
         record = records[each.file]
         counted = ("" if record[name] is None else f"{record[name]:,}" for name in _COUNTED)
-        compared = "" if record["new"] is None else " / ".join(f"{record[name]:,}" for name in _COMPARED)
+        compared = "" if record["new"] is None else "/".join(f"{record[name]:,}" for name in _COMPARED)
         name = record["kind"] or each.written.path.name
         if record["frequency"] == "day":
             name += f" {record['period_start']}"
@@ -242,12 +242,12 @@ def show_money(month: str, money: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     table.add_column("status")
     for line in money["lines"]:
-        amounts = (line[name] or "" for name in ("paid_usd", "reported_usd", "difference_usd"))
+        amounts = [line[name] or "" for name in ("paid_usd", "reported_usd", "difference_usd")]
         named = line["revenue_type"]
         table.add_row(named, *amounts, line["status"])
         for kinds in line["missing"]:
             table.add_row(f"  missing: {' or '.join(kinds)}")
-    total = (money[name] or "" for name in ("paid_usd", "reported_usd", "difference_usd"))
+    total = [money[name] or "" for name in ("paid_usd", "reported_usd", "difference_usd")]
     table.add_row("total", *total, money["status"], style="bold")
     console.print()
     console.print(table)

@@ -14,6 +14,9 @@ from showrunner.database import db
 from showrunner.store.accounts import organisations
 from showrunner.store.rights import content_owners
 from tests.conftest import add_organisation
+from tests.rights.change_work import channel, own
+
+__all__ = ["channel", "own"]
 
 _numbers = itertools.count(1)
 

@@ -1,159 +1,12 @@
 """Changes of videos on YouTube: proposed, approved, carried out, stopped, and undone."""
 
-import contextlib
-import copy
-import json
-import os
-import uuid
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import requests
 
-from functions.publish import app as publish
-from functions.upload import app as upload
-from local.platforms import owner as stand_in
-from local.platforms.google import Grant
-from local.platforms.library import Library, Uploaded
-from showrunner import quotas
-from showrunner.accounts import connections
-from showrunner.aws import dynamodb, s3, sdk
-from showrunner.database import db
-from showrunner.platforms import google
-from showrunner.rights.change_rules import SCOPE
 from showrunner.store.accounts import organisations
-from tests.conftest import service_client
-
-CHANGES, SYNCS = "/api/v1/cms/changes", "/api/v1/cms/syncs"
-ROWS = 4
-DEFINITION = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
-
-
-class Killed(BaseException):
-    """Ends a step as the end of its process would: nothing catches it."""
-
-
-class Channel(NamedTuple):
-    """A connected YouTube channel with ROWS videos, and clients of two people of its organisation."""
-
-    world: Any
-    tx: Any
-    organisation_id: str
-    youtube_channel_id: str
-    connection_id: str
-    account: str
-    client: Any
-    second: Any
-
-    def ids(self):
-        return [f"vid{number:08}" for number in range(1, ROWS + 1)]
-
-    def shown(self):
-        """Return snippet and status of each video, as its owner sees them."""
-        library = self.world.library
-        resources = {key: stand_in.resource(library, video) for key, video in library.videos.items()}
-        return copy.deepcopy(
-            {key: {part: each[part] for part in ("snippet", "status")} for key, each in resources.items()}
-        )
-
-    def propose(self, **fields):
-        rows = [{"video_id": each, "title": f"New {each}", **fields} for each in self.ids()]
-        answer = self.client("POST", CHANGES, {"rows": rows})
-        assert answer.status == 201, answer.body
-        return answer.body["change_set"]["id"]
-
-    def run(self, change_set_id):
-        answer = self.client("POST", f"{CHANGES}/{change_set_id}/run")
-        assert answer.status == 202, answer.body
-        return answer.body["change_set"]
-
-    def set(self, change_set_id):
-        return self.client("GET", f"{CHANGES}/{change_set_id}").body["change_set"]
-
-    def rows(self, change_set_id):
-        return self.client("GET", f"{CHANGES}/{change_set_id}/rows").body["rows"]
-
-    def connect(self):
-        refresh_token = f"1//{uuid.uuid4().hex}"
-        self.world.sign_ins.refresh_tokens[refresh_token] = Grant(self.account, list(google.YOUTUBE))
-        connections.save(self.connection_id, self.organisation_id, refresh_token)
-
-
-@pytest.fixture
-def channel(platforms, tx, owner, signing_key, monkeypatch):
-    google._documents.clear()
-    reset_quota()
-    monkeypatch.setenv("YOUTUBE_BASE_URL", os.environ["GOOGLE_URL"])
-    role = "arn:aws:iam::123456789012:role/machine"
-    machine = sdk.client("stepfunctions").create_state_machine(
-        name="changes", roleArn=role, definition=DEFINITION
-    )
-    monkeypatch.setenv("CHANGES_MACHINE_ARN", machine["stateMachineArn"])
-    organisation_id, youtube_channel_id = str(owner["organisation_id"]), "UC" + uuid.uuid4().hex[:22]
-    account = f"{uuid.uuid4().hex[:8]}@example.com"
-    subject = f"{account}/{youtube_channel_id}"
-    connection_id = connections.id_of(organisation_id, "youtube", subject)
-    clients = [
-        service_client(signing_key, organisation_id, "cms:all", name=name) for name in ("first", "second")
-    ]
-    made = Channel(platforms, tx, organisation_id, youtube_channel_id, connection_id, account, *clients)
-    platforms.library, platforms.spent, platforms.quota = Library(), 0, 10_000
-    platforms.channels[youtube_channel_id] = {"title": "Depths", "handle": "depths"}
-    platforms.owned[account] = [youtube_channel_id]
-    made.connect()
-    db.run(
-        tx,
-        "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) "
-        "VALUES (:id, :organisation, 'youtube', :subject, ARRAY[:scope])",
-        id=connection_id,
-        organisation=organisation_id,
-        subject=subject,
-        scope=SCOPE,
-    )
-    for video_id in made.ids():
-        add_video(made, video_id, owner["id"])
-    yield made
-    reset_quota()
-
-
-def add_video(channel, video_id, owner_id, youtube_channel_id=None):
-    snippet = {
-        "title": f"Old {video_id}", "description": "Kept.", "tags": ["kept", "two words"], "categoryId": "10",
-        "defaultLanguage": "en",
-    }  # fmt: skip
-    status = {"privacyStatus": "private", "embeddable": False, "license": "creativeCommon"}
-    channel.world.library.videos[video_id] = Uploaded(
-        video_id,
-        youtube_channel_id or channel.youtube_channel_id,
-        {"snippet": snippet, "status": status},
-        0,
-        "",
-        Path("/dev/null"),
-        0.0,
-        looks=1,
-    )
-    db.run(
-        channel.tx,
-        """
-        INSERT INTO rights.videos (organisation_id, owner_id, digest, first_day, changed_day, video_id,
-                                   claim_id, asset_id, channel_id, video_title, video_privacy_status)
-        VALUES (:organisation, :owner, gen_random_uuid(), now(), now(), :id, '', '', :channel, :title,
-                'Private')
-        """,
-        organisation=channel.organisation_id,
-        owner=owner_id,
-        id=video_id,
-        channel=youtube_channel_id or channel.youtube_channel_id,
-        title=f"Old {video_id}",
-    )
-
-
-def reset_quota():
-    day = f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}"
-    for bucket, _ in dynamodb.list_(day):
-        dynamodb.remove(day, bucket)
+from tests.rights.change_work import CHANGES, ROWS, SYNCS, add_video, execute
 
 
 @pytest.mark.parametrize(
@@ -170,49 +23,6 @@ def test_the_samples_have_what_the_machine_sends(event, sample, own):
     step = set() if sample == "upload.changes" else {"step"}
 
     assert event(sample).keys() == ids | step | own
-
-
-def execute(channel, change_set_id, *, killed_after=None, waits=3):
-    """Do what the machine does. Returns the states of Apply. killed_after: so many calls of YouTube."""
-    attempt = db.value(channel.tx, "SELECT attempt FROM rights.change_sets WHERE id = :id", id=change_set_id)
-    ids = {"change_set_id": change_set_id, "organisation_id": channel.organisation_id, "attempt": attempt}
-    planned = publish.handler({**ids, "step": "plan", "request_id": "r"}, None)
-    states = []
-    for batch in s3.get_json(planned["key"]) if planned["batches"] else []:
-        tries, outcome = 0, {}
-        for _ in range(waits):
-            if killed_after is None:
-                outcome = upload.handler({**batch, "tries": tries}, None)
-            else:
-                outcome = apply_killed({**batch, "tries": tries}, killed_after)
-                killed_after = None
-            states.append(outcome["state"])
-            if outcome["state"] == "done":
-                break
-            tries = outcome["tries"]
-        lost = outcome.get("is_disconnected", False)
-        publish.handler({**batch, "step": "record", "is_disconnected": lost}, None)
-    publish.handler({**ids, "step": "finish", "request_id": "r", "error": ""}, None)
-    return states
-
-
-def apply_killed(event, calls):
-    """Let the function end after so many calls of YouTube, and run again as the machine would."""
-    real, left = requests.Session.request, [calls]
-
-    def request(session, method, url, **more):
-        answer = real(session, method, url, **more)
-        left[0] -= "/youtube/v3/" in url
-        if left[0] <= 0:
-            answer.close()
-            raise Killed
-        return answer
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(requests.Session, "request", request)
-        with contextlib.suppress(Killed):
-            upload.handler(event, None)
-    return upload.handler(event, None)
 
 
 def test_a_proposal_is_checked_row_by_row_and_sends_nothing(channel, owner):
@@ -303,35 +113,6 @@ def test_only_what_was_asked_for_is_changed_and_undo_restores_all_of_it(channel)
     assert "title has been changed since" in refused["message"]
 
 
-def test_a_step_that_is_killed_after_any_call_loses_no_row_and_writes_none_twice(channel):
-    """One read and ROWS writes: killed after each, when YouTube has done it and nobody knows."""
-    for killed_after in range(1, ROWS + 2):
-        before = channel.shown()
-        reset_quota()
-        channel.world.spent = 0
-        change_set_id = channel.propose(title=f"Title {killed_after}", description=f"Round {killed_after}")
-        channel.run(change_set_id)
-        execute(channel, change_set_id, killed_after=killed_after)
-
-        assert {row["status"] for row in channel.rows(change_set_id)} == {"success"}
-        assert channel.world.spent == 2 + ROWS * 50, "one more read, and no more writes"
-        undo = channel.client("POST", f"{CHANGES}/{change_set_id}/undo").body["change_set"]["id"]
-        channel.run(undo)
-        execute(channel, undo)
-        assert channel.shown() == before
-
-
-@pytest.mark.parametrize("kind", ["close", "lost", "status"])
-def test_a_call_that_fails_is_made_again(channel, kind):
-    channel.world.library.add_faults([{"on": "videos.update", "kind": kind}])
-    change_set_id = channel.propose()
-    channel.run(change_set_id)
-
-    assert execute(channel, change_set_id) == ["later", "done"]
-    assert {row["status"] for row in channel.rows(change_set_id)} == {"success"}
-    assert channel.rows(change_set_id)[0]["before"]["title"] == "Old vid00000001"
-
-
 def test_a_change_of_somebody_else_between_read_and_write_survives(channel, monkeypatch):
     real, waiting = requests.Session.request, ["once"]
 
@@ -376,37 +157,6 @@ def test_a_row_that_youtube_refuses_fails_alone(channel):
     assert channel.client("POST", path).status == 409
 
 
-def test_out_of_quota_in_the_middle_it_waits_and_goes_on(channel):
-    # Units for a read and two writes are left of the share.
-    share = quotas.SHARES["metadata"]
-    quotas.spend("youtube", "general", share - 110, quotas.ALL_UNITS, share="metadata")
-    change_set_id = channel.propose()
-    described = channel.client("GET", f"{CHANGES}/{change_set_id}").body
-    assert described["units"] == 1 + ROWS * 50
-    midnight = quotas.pacific_midnight(datetime.now(UTC))
-    assert datetime.fromisoformat(described["expected_end"]) >= midnight
-    channel.run(change_set_id)
-
-    if not quotas.is_shared_time(datetime.now(UTC)):
-        assert execute(channel, change_set_id, waits=1) == ["later"]
-        assert [row["status"] for row in channel.rows(change_set_id)] == ["success"] * 2 + ["pending"] * 2
-        assert channel.set(change_set_id)["status"] == "stopped"
-        reset_quota()
-        channel.run(change_set_id)
-    assert execute(channel, change_set_id) == ["done"]
-    assert {row["status"] for row in channel.rows(change_set_id)} == {"success"}
-
-
-def test_youtubes_own_refusal_for_quota_waits_too(channel):
-    channel.world.quota = 101
-    change_set_id = channel.propose()
-    channel.run(change_set_id)
-
-    assert execute(channel, change_set_id, waits=1) == ["later"]
-    assert [row["status"] for row in channel.rows(change_set_id)] == ["success"] * 2 + ["pending"] * 2
-    assert quotas.spent("youtube", "general") >= quotas.ALL_UNITS or quotas._is_fresh(datetime.now(UTC))
-
-
 def test_what_would_take_months_is_refused(channel, tx, owner):
     for number in range(240):
         add_video(channel, f"many{number:07}", owner["id"])
@@ -417,38 +167,6 @@ def test_what_would_take_months_is_refused(channel, tx, owner):
     assert datetime.fromisoformat(answer.body["expected_end"]) > datetime.now(UTC) + timedelta(days=19)
     assert refused.status == 409
     assert "Google project of your own" in refused.body["error"]["message"]
-
-
-def test_a_stopped_change_set_goes_on_where_it_was(channel):
-    change_set_id = channel.propose()
-    channel.run(change_set_id)
-    assert (
-        channel.client("POST", f"{CHANGES}/{change_set_id}/stop").body["change_set"]["status"] == "stopping"
-    )
-    execute(channel, change_set_id)
-
-    found = channel.set(change_set_id)
-    assert (found["status"], found["rows"]["pending"]) == ("stopped", ROWS)
-    assert channel.world.spent == 0
-    assert channel.client("POST", f"{CHANGES}/{change_set_id}/stop").status == 409
-    channel.run(change_set_id)
-    execute(channel, change_set_id)
-    assert channel.set(change_set_id)["status"] == "done"
-
-
-def test_a_lost_permission_leaves_rows_that_can_be_run_again(channel):
-    connections.remove(channel.connection_id)
-    dynamodb.remove(f"connection#{channel.connection_id}", "access")
-    change_set_id = channel.propose()
-    channel.run(change_set_id)
-    execute(channel, change_set_id)
-
-    assert {row["status"] for row in channel.rows(change_set_id)} == {"error"}
-    assert "connect it again" in channel.rows(change_set_id)[0]["message"]
-    channel.connect()
-    channel.run(change_set_id)
-    execute(channel, change_set_id)
-    assert {row["status"] for row in channel.rows(change_set_id)} == {"success"}
 
 
 def test_a_second_person_approves_where_the_organisation_requires_it(channel, tx):
