@@ -41,7 +41,7 @@ class Killed(BaseException):
 
 @dataclass
 class Work:
-    """What changes of every kind have. `write`: the call of YouTube's that changes one row."""
+    """Hold what changes of every kind have. `write`: the call of YouTube's that changes one row."""
 
     world: Any
     tx: Any

@@ -1,4 +1,4 @@
-"""What holds for change sets of metadata and of claims alike: killed, refused, out of quota, stopped."""
+"""Change sets of metadata and of claims alike: killed, refused, out of quota, stopped."""
 
 from datetime import UTC, datetime
 
