@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from showrunner.errors import PlatformRejected
+from showrunner.platforms import google_lists
 from showrunner.platforms.http import Sender
 from showrunner.platforms.youtube_errors import failure
 
@@ -184,14 +184,7 @@ class ContentId:
         )
 
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """Yield the items of all pages."""
-        for _ in range(MOST_PAGES):
-            answer = self._send("GET", path, query)
-            yield from answer.get("items", [])
-            if not answer.get("nextPageToken"):
-                return
-            query = {**query, "pageToken": str(answer["nextPageToken"])}
-        raise PlatformRejected("YouTube has more than a thousand results: narrow the search.", "tooMany")
+        return google_lists.items(lambda asked: self._send("GET", path, asked), query, "items", MOST_PAGES)
 
     def _send(
         self,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from showrunner.errors import PlatformRejected, PlatformUnavailable
+from showrunner.platforms import google_lists
 from showrunner.platforms.http import Answer, Sender
 from showrunner.platforms.youtube_errors import failure
 
@@ -135,14 +136,10 @@ class Reporting:
         return bytes(content)
 
     def _pages(self, path: str, name: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """Yield the items of all pages."""
-        for _ in range(MOST_PAGES):
-            document = _document(self._send("GET", f"{self._base_url}/v1/{path}", query))
-            yield from document.get(name, [])
-            if not document.get("nextPageToken"):
-                return
-            query = {**query, "pageToken": str(document["nextPageToken"])}
-        raise PlatformRejected("YouTube's list doesn't end.", "tooMany")
+        url = f"{self._base_url}/v1/{path}"
+        return google_lists.items(
+            lambda asked: _document(self._send("GET", url, asked)), query, name, MOST_PAGES
+        )
 
     def _send(
         self,
