@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from showrunner.store.accounts import organisations
-from tests.rights.change_work import CHANGES, ROWS, SYNCS, add_video, execute
+from tests.rights.change_work import CHANGES, ROWS, SYNCS, add_video, execute, reset_quota
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,34 @@ def test_a_change_of_somebody_else_between_read_and_write_survives(channel, monk
     snippet = channel.shown()[channel.ids()[0]]["snippet"]
     assert (snippet["title"], snippet["description"]) == ("New vid00000001", "Somebody's")
     assert channel.rows(change_set_id)[0]["status"] == "success"
+
+
+def test_two_change_sets_of_the_same_videos_at_once_lose_nothing_of_either(channel, monkeypatch):
+    """The second one is carried out as a whole between a read and a write of the first one."""
+    rows = [{"video_id": each, "description": f"Second {each}"} for each in channel.ids()]
+    second = channel.second("POST", CHANGES, {"rows": rows}).body["change_set"]["id"]
+    first = channel.propose()
+    channel.run(first)
+    channel.run(second)
+    real, waiting = requests.Session.request, ["once"]
+
+    def request(session, method, url, **more):
+        if method == "PUT" and waiting:
+            waiting.clear()
+            execute(channel, second)
+            reset_quota()  # the day's share is less than both cost with their refused writes
+        return real(session, method, url, **more)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    execute(channel, first)
+
+    for id_ in (first, second):
+        assert [row["status"] for row in channel.rows(id_)] == ["success"] * ROWS
+    found = {
+        key: (each["snippet"]["title"], each["snippet"]["description"])
+        for key, each in channel.shown().items()
+    }
+    assert found == {each: (f"New {each}", f"Second {each}") for each in channel.ids()}
 
 
 def test_a_row_that_youtube_refuses_fails_alone(channel):

@@ -73,6 +73,21 @@ def test_youtubes_own_refusal_for_quota_waits_too(work):
     assert again == ["later"] or quotas._is_fresh(datetime.now(UTC))
 
 
+def test_a_second_person_who_runs_it_too_starts_nothing(work):
+    change_set_id = work.propose_all()
+    before = work.calls(work.write)
+    work.run(change_set_id)
+    refused = work.second("POST", f"{CHANGES}/{change_set_id}/run")
+    assert (refused.status, "running already" in refused.body["error"]["message"]) == (409, True)
+    # Each step may come twice, and the machine too.
+    for _ in range(2):
+        assert execute(work, change_set_id) == ["done"]
+    assert statuses(work, change_set_id) == ["success"] * ROWS
+    assert work.calls(work.write) == before + ROWS
+    refused = work.second("POST", f"{CHANGES}/{change_set_id}/run")
+    assert (refused.status, "No row is left" in refused.body["error"]["message"]) == (409, True)
+
+
 def test_a_stopped_change_set_goes_on_where_it_was(work):
     change_set_id = work.propose_all()
     work.run(change_set_id)

@@ -80,7 +80,7 @@ def _of_service_account(refused: str | None) -> str:
 
     Raises ConfigurationMissing without a key, CredentialRejected for one that Google refuses.
     """
-    key = ssm.secret(service_accounts.SECRET)
+    key = ssm.secret("google/service_account")
     token, until = _service_tokens.get(key, ("", 0.0))
     if token and token != refused and time.monotonic() < until:
         return token
@@ -89,7 +89,7 @@ def _of_service_account(refused: str | None) -> str:
     except CredentialRejected:
         # It may have been rotated since this environment has read it.
         ssm.refused()
-        key, before = ssm.secret(service_accounts.SECRET), key
+        key, before = ssm.secret("google/service_account"), key
         if key == before:
             raise
         token, seconds = _ask_for_service_account(key)
@@ -100,7 +100,7 @@ def _of_service_account(refused: str | None) -> str:
 
 def _not_invited() -> str:
     """Say what to do when YouTube forbids what the service account does, which most often wasn't invited."""
-    email = service_accounts.read(ssm.secret(service_accounts.SECRET)).email
+    email = service_accounts.read(ssm.secret("google/service_account")).email
     return f"Has the content owner invited {email} in Studio? See docs/content-owners.md."
 
 
