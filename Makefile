@@ -16,7 +16,7 @@ help: ## this list
 run: ## make a video from events/brief.json, from nothing (BRIEF=path.json ASPECT=16:9 LENGTH=30 PUBLISH=1)
 	$(local) run $(if $(BRIEF),--brief '$(BRIEF)') $(if $(ASPECT),--aspect '$(ASPECT)') $(if $(LENGTH),--length '$(LENGTH)') $(if $(PUBLISH),--publish)
 
-run-cms: ## load a month of synthetic reports of a content owner into the local stack (ROWS=1000 SEED=1)
+run-cms: ## a month of a made-up content owner: reports dropped and fetched, money, a change and its undo (ROWS=1000 SEED=1)
 	$(local) run-cms $(if $(ROWS),--rows '$(ROWS)') $(if $(SEED),--seed '$(SEED)')
 
 run-metrics: ## collect three artists' figures from the stand-ins for 14 days, and draw them (.local/out/metrics)

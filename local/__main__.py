@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     making.add_argument("--aspect", help="9:16, 16:9, 1:1, or several of them with commas")
     making.add_argument("--length", help="short, medium, long or seconds")
     making.add_argument("--publish", action="store_true", help="on the stand-in for YouTube too")
-    importing = command("run-cms", run_cms, "load synthetic reports of a content owner")
+    importing = command(
+        "run-cms", run_cms, "a month of a made-up content owner: reports, money, a change and its undo"
+    )
     importing.add_argument("--rows", type=int, default=1_000)
     importing.add_argument("--seed", type=int, default=1)
     command("run-metrics", run_metrics, "collect three artists' figures for 14 days and draw them")

@@ -2,13 +2,19 @@
 
 import csv
 import gzip
-from datetime import date
+import os
+import uuid
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
-from local import partner_data
-from local.partner_data import Owner
+from local import partner_data, partner_state
+from local.partner_data import CLAIMS, Owner, claim_rows
+from local.platforms.google import Grant
+from showrunner.access import service_accounts
+from showrunner.platforms.content_id import ContentId
+from showrunner.platforms.youtube_reporting import Reporting
 from showrunner.reports import names, opening, rows
 
 MONTH, DAY = date(2026, 10, 1), date(2026, 11, 28)
@@ -121,3 +127,41 @@ def test_the_output_says_that_it_is_synthetic(written, tmp_path, capsys):
     assert (tmp_path / "2026-10" / "SYNTHETIC.txt").read_text().strip() == partner_data.NOTE
     (summary,) = (each.path for name, each in written.items() if "payment_summary" in name)
     assert all(row["Notes"] == "Synthetic data" for row in table(summary)[:-1])
+
+
+def test_the_stand_ins_for_youtube_know_what_the_files_say(platforms, tmp_path):
+    owner, day, made_at = (
+        Owner("Synthetic", 60, seed=3),
+        date(2026, 10, 20),
+        datetime(2026, 10, 23, tzinfo=UTC),
+    )
+    email, token, base = "somebody@example.com", f"ya29.{uuid.uuid4().hex}", os.environ["GOOGLE_URL"]
+    reports = partner_state.write_reports(owner, tmp_path, [day], made_at)
+    platforms.learn(
+        {
+            "rights": partner_state.content_id(owner, "owner-id", email, day),
+            "reporting": partner_state.reporting("owner-id", reports),
+        }
+    )
+    platforms.sign_ins.access_tokens[token] = Grant(email, list(service_accounts.SCOPES))
+
+    claims = [dict(zip(CLAIMS, row, strict=True)) for row in claim_rows(owner, day)][:50]
+    found = ContentId(base, token, "owner-id").list_claims([claim["claim_id"] for claim in claims])
+    same = ("claim_id", "video_id", "asset_id", "claim_status")
+    assert {(each.id, each.video_id, each.asset_id, each.status.upper()) for each in found.values()} == {
+        tuple(claim[name] for name in same) for claim in claims
+    }
+    assert {each.policy["policy_id"] for each in found.values()} == {"S0000001"}
+
+    api = Reporting(base, token, "owner-id")
+    written = {each.report_type: each.written.path for each in reports}
+    jobs = {job.report_type: job for job in api.list_jobs()}
+    assert jobs.keys() == written.keys()
+    for type_, job in jobs.items():
+        (report,) = api.list_reports(job.id)
+        # The 20th began at seven o'clock UTC on YouTube's clock, in summer.
+        assert (report.start_at, report.end_at) == (
+            datetime(2026, 10, 20, 7, tzinfo=UTC),
+            datetime(2026, 10, 21, 7, tzinfo=UTC),
+        )
+        assert gzip.decompress(api.download(report)) == gzip.decompress(written[type_].read_bytes())
