@@ -14,7 +14,7 @@ from showrunner.production import costs, estimate, files, image_prompts, progres
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.production.text import count_words
-from showrunner.production.visuals import Shot
+from showrunner.production.visuals import FILMED, Shot
 from showrunner.store.studio import productions, shown_works
 from showrunner.telemetry import entrypoint
 from showrunner.videos import allowances, announcements, budgets, receipts, shown
@@ -79,7 +79,8 @@ def _picture_costs(job: Job) -> Decimal:
     model = config.setting("OPENAI_IMAGE_MODEL", " ").strip()
     total = Decimal(0)
     if model:
-        sizes = sorted((len(image_prompts.prompt(job, shot).encode()) for shot in filmed), reverse=True)
+        drawn = [shot for shot in filmed if shot.kind in FILMED]
+        sizes = sorted((len(image_prompts.prompt(job, shot).encode()) for shot in drawn), reverse=True)
         quality = config.setting("OPENAI_IMAGE_QUALITY")
         total += sum((costs.most_for_image(model, quality, size) for size in sizes[:MOST_IMAGES]), Decimal(0))
     if embedding := config.setting("OPENAI_EMBEDDING_MODEL", " ").strip():

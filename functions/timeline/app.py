@@ -31,8 +31,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     planned = timeline.plan(job, written, recordings, pictures)
     timeline.require_motion(job, planned)
     # The machine names the newest version that its renderer reads; before version 2 it named none. With 3 it
-    # can take other clips for those that the renderer rejects.
+    # can take other clips for those that the renderer rejects, with 4 the renderer sets cards over footage.
     version = event.get("timeline_version", 1)
+    if version < 4:
+        planned = timeline.without_overlays(planned)
     if version < 3:
         planned = timeline.without_replacing(planned)
     s3.put_json(files.timeline_key(job.folder), timeline.as_version_1(planned) if version < 2 else planned)

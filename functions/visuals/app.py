@@ -43,7 +43,8 @@ def _chosen(chooser: Chooser, placed: Placed, scene: int, found: list[Shot]) -> 
     for number, shot in enumerate(found):
         asset = placed.of_shots.get((scene, number)) or whole
         picture = chooser.wanted(scene, number, shot) or (_of_asset(asset) if asset else None)
-        chosen.append({"words": shot.words, **(picture or chooser.choose(scene, number, shot))})
+        shown = picture or chooser.choose(scene, number, shot)
+        chosen.append({"words": shot.words, **visuals.overlaid(shown, shot)})
     return chosen
 
 

@@ -29,6 +29,7 @@ LONGEST_ITEM = 5
 LONGEST_STEP = 8
 LONGEST_PHRASE = 5
 LONGEST_QUOTE = 24
+LONGEST_ABOUT = 4  # words that say what a figure is about
 FRAMINGS = (
     "Close view of {}",
     "Wide shot of {}",
@@ -232,19 +233,26 @@ def _clause(sentence: str, position: int) -> str:
 
 
 def _number(sentences: Sequence[str]) -> dict[str, Any] | None:
+    """Return the largest figure, with what it counts and what it is about: the subject of its sentence."""
     found = [
-        figure
+        (figure, sentence)
         for sentence in sentences
         for figure in figures(sentence)
         if figure.amount >= 3 or figure.unit == "range"
     ]
     if not found:
         return None
-    best = max(
-        found, key=lambda figure: (figure.unit != "range", len(figure.label.split()) > 1, figure.amount)
+    best, sentence = max(
+        found, key=lambda each: (each[0].unit != "range", len(each[0].label.split()) > 1, each[0].amount)
     )
     counts = best.unit != "range" and "." not in best.value and best.amount >= 20
-    return {"template": "counter" if counts else "number", "value": best.value, "label": best.label}
+    about = [
+        phrase
+        for phrase in noun_phrases(sentence)
+        if count_words(phrase) <= LONGEST_ABOUT and not re.search(r"\d", phrase) and phrase not in best.label
+    ]
+    said = {"text": capitalised(about[0])} if about else {}
+    return {"template": "counter" if counts else "number", "value": best.value, "label": best.label, **said}
 
 
 def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:

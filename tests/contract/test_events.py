@@ -128,7 +128,7 @@ def status(tx, video_id: str) -> str:
 def test_the_samples_of_the_steps_form_one_production(tx, event, video, settings):
     pointers = prepare.handler(event("prepare.start"), None)
     # The machine's $job is what Prepare returned: the samples of the later steps must be equal to it.
-    assert {**pointers, "timeline_version": 3} == event("timeline.step")
+    assert {**pointers, "timeline_version": 4} == event("timeline.step")
     assert {**pointers, "reserved_usd": "0.0134"} == event("script.step")
 
     assert record.handler(event("record.reserve"), None) == {"reserved_usd": "0.0134"}

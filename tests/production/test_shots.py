@@ -13,7 +13,7 @@ from showrunner.errors import PromiseNotKept
 from showrunner.production import planning, shots, timeline, visuals
 from showrunner.production.script import Script, ShotDescription
 from showrunner.production.segmentation import caption_words, sentence_ends
-from tests.production.samples import job, pictures, recording, visual, words_text, written
+from tests.production.samples import TIMELINE, job, pictures, recording, visual, words_text, written
 
 BRIEF = json.loads((Path(__file__).parents[2] / "events/brief.json").read_text())
 PACES = ("calm", "normal", "fast")
@@ -311,12 +311,48 @@ def test_footage_and_cards_take_turns_in_a_mixed_video() -> None:
     found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]
 
     assert not [pair for pair in itertools.pairwise(found) if pair[0].is_card and pair[1].is_card]
-    assert any(shot.is_card for shot in found)
+    assert any(shot.overlaid for shot in found)
     assert all(shot.queries for shot in found)
 
 
+def test_a_number_is_set_over_footage_and_no_two_in_a_row() -> None:
+    for style in ("mixed", "footage"):
+        ordered = job(visual_style=style)
+        found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]
+        numbers = [shot for shot in found if shot.kind == "number"]
+
+        assert len(numbers) >= 3
+        assert all(shot.overlaid and not shot.is_card and shot.queries for shot in numbers)
+        assert not [pair for pair in itertools.pairwise(found) if pair[0].kind == pair[1].kind == "number"]
+
+
+def test_what_moves_around_numbers_takes_turns() -> None:
+    ordered = job(visual_style="typographic")
+    found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]
+    motifs = [shot.motif for shot in found if shot.motif]
+
+    assert len(motifs) == sum(shot.kind == "number" for shot in found)
+    assert all(one != other for one, other in itertools.pairwise(motifs))
+    assert len(set(motifs)) >= 3
+
+
+def test_a_film_ends_with_its_title_over_its_subject_and_not_with_the_words_of_the_last_sentence() -> None:
+    script = manual("The tide of the bay rises. It falls again.").model_copy(
+        update={"title": "How tides work", "call_to_action": "Follow for more short stories like this one."}
+    )
+
+    (ending,) = shots.of_script(script, job(visual_style="mixed"))[-1]
+    (typeset,) = shots.of_script(script, job(visual_style="typographic"))[-1]
+
+    assert ending.overlaid
+    assert (ending.visual.template, ending.visual.text) == ("title", "How tides work")
+    assert "tides" in ending.queries[0]
+    assert (typeset.visual.template, typeset.visual.text) == ("title", "How tides work")
+    assert not typeset.overlaid
+
+
 def test_a_video_of_footage_films_what_can_be_filmed() -> None:
-    assert not {"number", "counter", "list"} & set(templates("footage"))
+    assert not {"counter", "list"} & set(templates("footage"))
     assert "number" in templates("mixed")
 
 
@@ -326,6 +362,48 @@ def test_a_typographic_video_searches_for_nothing() -> None:
 
     assert not any(shot.queries for shot in found)
     assert templates("typographic").count("number") >= templates("mixed").count("number")
+
+
+def with_clips(script: Any, ordered: Any) -> list[list[timeline.Picture]]:
+    """Return a clip for each shot, with its card over it."""
+    clip = {"kind": "clip", "uri": "s3://b/c.mp4", "seconds": 30.0, "source": "page", "licence": "free"}
+    return [
+        [
+            timeline.Picture.model_validate(visuals.overlaid({"words": shot.words, **clip}, shot))
+            for shot in found
+        ]
+        for found in shots.of_script(script, ordered)
+    ]
+
+
+def test_a_figure_over_footage_leaves_when_its_sentence_ends() -> None:
+    text = "It was 50 meters long. People came from far away to look at this strange new ship in the bay."
+    script, ordered = manual(text), job()
+    (found,) = with_clips(script, ordered)
+    card = next(each.overlay for each in found if each.overlay)
+    # One shot speaks of the figure and goes on.
+    whole = [timeline.Picture(**{**found[0].model_dump(), "words": None, "overlay": card})]
+
+    plan = timeline.plan(ordered, script, [recording(text, len(text) * 0.063)], [whole])
+
+    TIMELINE.validate(plan)
+    shot, words = plan["scenes"][0]["shots"][0], plan["scenes"][0]["narration"]["words"]
+    last = next(word for word in words if word["text"] == "long.")
+    assert shot["visual"]["overlay"]["value"] == "50 m"
+    assert 0 < shot["visual"]["overlay_end_s"] - last["end_s"] < 0.5
+    assert shot["visual"]["overlay_end_s"] < shot["end_s"] - 1
+
+
+def test_a_renderer_of_before_gets_no_cards_over_footage() -> None:
+    script, ordered = manual(LONG), job()
+    recordings = [recording(passage, len(passage) * 0.063) for passage in script.passages]
+    plan = timeline.plan(ordered, script, recordings, with_clips(script, ordered))
+    assert "overlay" in str(plan)
+
+    old = timeline.without_overlays(plan)
+
+    assert "overlay" not in str(old)
+    assert "figure" not in str(timeline.without_overlays(planned(LONG)))
 
 
 def test_a_plan_with_too_few_clips_breaks_the_channels_promise() -> None:

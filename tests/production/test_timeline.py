@@ -112,4 +112,4 @@ def test_a_figure_stays_under_a_heading_that_its_phrase_repeats() -> None:
 
     planned = timeline.plan(job(), text, [recording(text.passages[0], 4.0)], chosen)
 
-    assert planned["scenes"][0]["shots"][0]["visual"]["generated"]["value"] == "200"
+    assert planned["scenes"][0]["shots"][0]["visual"]["generated"]["value"] == "200 m"

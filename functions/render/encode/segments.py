@@ -98,12 +98,12 @@ def _without_visuals(timeline: Timeline) -> dict[str, Any]:
 
 def _filled_behind(
     timeline: Timeline, pages: tuple[Page, ...], start_s: float, end_s: float
-) -> list[tuple[float, float]]:
-    """Return the filled times under the captions of an interval: a caption's place depends on them."""
+) -> list[tuple[float, float, str]]:
+    """Return what fills the picture behind the captions of an interval: their place depends on it."""
     shown = [page for page in pages if page.start_s < end_s and start_s < page.end_s]
     return [
-        (first, last)
-        for first, last in filled(timeline)
+        (first, last, text)
+        for first, last, text in filled(timeline)
         if any(first < page.end_s and page.start_s < last for page in shown)
     ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from render.picture import clips, colour, generated, layout, overlays, stills, transitions
 from render.picture.layers import Layer
+from render.picture.motifs import Lights
 from render.picture.motion import Move, Plate
 from render.picture.planes import Frame
 from render.plan.spans import spans
@@ -42,6 +43,8 @@ class Composer:
         # The scene that each shot belongs to.
         self._scenes = tuple(scene for scene in timeline.scenes for _ in scene.shots)
         self._painters: OrderedDict[int, _Painter] = OrderedDict()
+        # What is typeset over the pictures of these painters.
+        self._overlays: dict[int, list[Layer | Lights]] = {}
         self._last_heading: tuple[Scene, overlays.Heading] | None = None
         self._captions = (
             captions.Painter(timeline, output) if timeline.captions and timeline.captions.burn_in else None
@@ -101,14 +104,19 @@ class Composer:
     def _shot(self, index: int, number: int) -> Frame:
         span = self.spans[index]
         painter = self._painter(index)
-        if isinstance(painter, clips.ClipPainter):
-            return painter.paint(number - span.first)
         progress = (number + 0.5 - span.first) / (span.last - span.first)
-        if isinstance(painter, stills.StillPainter):
-            return painter.paint(progress)
         start_s = self.shots[index].start_s
         covered_s = self._text_start(start_s) - start_s
-        return painter.paint((number + 0.5 - span.start) / self.timeline.fps, progress, covered_s)
+        at_s = (number + 0.5 - span.start) / self.timeline.fps
+        if isinstance(painter, generated.GeneratedPainter):
+            return painter.paint(at_s, progress, covered_s)
+        if isinstance(painter, clips.ClipPainter):
+            frame = painter.paint(number - span.first)
+        else:
+            frame = painter.paint(progress)
+        for drawing in self._overlays.get(index, ()):
+            drawing.paint(frame, at_s - covered_s)
+        return frame
 
     def _close_finished(self, number: int) -> None:
         """Stop the decoders of clips whose last frame is drawn: each holds ten pictures and more."""
@@ -122,10 +130,13 @@ class Composer:
             self._painters.move_to_end(index)
             return self._painters[index]
         while len(self._painters) >= PAINTERS_KEPT:
-            _, old = self._painters.popitem(last=False)
+            gone, old = self._painters.popitem(last=False)
+            self._overlays.pop(gone, None)
             if isinstance(old, clips.ClipPainter):
                 old.close()
         painter = self._painters[index] = self._new_painter(index)
+        if self.shots[index].visual.overlay:
+            self._overlays[index] = self._overlay(index)
         if self.on_device:
             painter.upload()
         return painter
@@ -154,6 +165,11 @@ class Composer:
         side = max(Plate.size(width, height, Move(visual.motion, visual.amount).headroom))
         rgb = stills.load(self.files[name], name, side, colour.parse(self.timeline.palette.background))
         return stills.StillPainter(rgb, visual, width, height)
+
+    def _overlay(self, index: int) -> list[Layer | Lights]:
+        span, scene = self.spans[index], self._scenes[index]
+        length_s = (span.end - span.start) / self.timeline.fps
+        return generated.overlay(self.shots[index], scene.heading, self.timeline, self.output, length_s)
 
     def _heading(self, scene: Scene) -> overlays.Heading:
         if self._last_heading is None or self._last_heading[0] is not scene:

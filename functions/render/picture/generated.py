@@ -3,6 +3,7 @@
 Only the timeline's content is shown.
 """
 
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from render.picture import colour, layout
+from render.picture import colour, layout, motifs
 from render.picture.backdrop import Backdrop, Tones
-from render.picture.layers import Layer
+from render.picture.layers import Layer, settled
+from render.picture.motifs import Lights
 from render.picture.overlays import centred
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
@@ -23,7 +25,10 @@ from render.text.lettering import TextStyle
 
 @dataclass(frozen=True)
 class Stage:
-    """The area for a scene's content in pixels, between heading and captions. `scale` shrinks the content."""
+    """The area for a scene's content in pixels, between heading and captions. `scale` shrinks the content.
+
+    `over`: the content stands over an image or clip, so its letters have a dark rim.
+    """
 
     timeline: Timeline
     output: Output
@@ -34,6 +39,7 @@ class Stage:
     bottom: int
     length_s: float
     scale: float = 1.0
+    over: bool = False
 
     @property
     def width(self) -> int:
@@ -60,7 +66,7 @@ class Stage:
         # A shadow helps light letters on a dark background. Under dark letters it looks like dirt.
         opacity = 0.35 if colour.luminance(self.tones.base) < 0.3 else 0.0
         language, ink = self.timeline.language, fill or self.tones.ink
-        return TextStyle(
+        style = TextStyle(
             round(self.unit * size),
             chosen,
             weight,
@@ -70,6 +76,10 @@ class Stage:
             shadow_drop=soft // 2,
             shadow_opacity=opacity,
         )
+        if not self.over:
+            return style
+        rim = max(2, round(style.size * 0.03))
+        return replace(style, outline=rim, outline_fill=self.tones.base, shadow_opacity=0.55)
 
     @property
     def quiet(self) -> colour.RGB:
@@ -77,11 +87,26 @@ class Stage:
         return colour.legible(colour.mix(self.tones.ink, self.tones.base, 0.2), self.tones.base, 5.5)
 
 
+@dataclass(frozen=True)
+class Counting(Layer):
+    """A number that counts up to its value while it enters. `steps` are what it shows before, evenly."""
+
+    steps: tuple[Layer, ...] = ()
+
+    def paint(self, frame: Frame, at_s: float, entered: bool = False) -> None:
+        """Draw the number at `at_s`, or a smaller one on the way to it."""
+        age = at_s - self.enter_s
+        if entered or age >= _COUNT_S or not self.steps:
+            super().paint(frame, at_s, entered)
+        elif age > 0:
+            self.steps[int(age / _COUNT_S * len(self.steps))].paint(frame, at_s)
+
+
 class GeneratedPainter:
     """A backdrop with layers."""
 
-    def __init__(self, backdrop: Backdrop, layers: list[Layer]) -> None:
-        self.backdrop, self.layers = backdrop, layers
+    def __init__(self, backdrop: Backdrop, layers: list[Layer], lights: list[Lights]) -> None:
+        self.backdrop, self.layers, self.lights = backdrop, layers, lights
 
     def upload(self) -> None:
         self.backdrop.plate.upload()
@@ -89,8 +114,8 @@ class GeneratedPainter:
     def paint(self, at_s: float, progress: float, covered_s: float = 0.0) -> Frame:
         """Return the frame at `at_s` of the scene. The text enters after a title card of `covered_s`."""
         frame = self.backdrop.paint(at_s, progress)
-        for layer in self.layers:
-            layer.paint(frame, at_s - covered_s)
+        for drawing in (*self.lights, *self.layers):
+            drawing.paint(frame, at_s - covered_s)
         return frame
 
 
@@ -103,8 +128,82 @@ def painter(
     seed = zlib.crc32(f"{timeline.seed}:{shot.id}".encode())
     stage = _stage(layout.shows_heading(heading, shot.visual), timeline, output, length_s)
     backdrop = Backdrop(timeline.palette, output, seed)
-    template = TEMPLATES.get(plan.template, _nothing)
-    return GeneratedPainter(backdrop, _fitting(template, plan, stage))
+    stage, lights = _with_motif(plan, stage, np.random.default_rng(seed))
+    return GeneratedPainter(backdrop, _fitting(TEMPLATES.get(plan.template, _nothing), plan, stage), lights)
+
+
+def overlay(
+    shot: Shot, heading: str | None, timeline: Timeline, output: Output, length_s: float
+) -> list[Layer | Lights]:
+    """Lay out the card over an image or clip that is shown for `length_s` seconds, and what dims that.
+
+    Letters have a contrast of 4.5 to a white picture behind them, and a dark rim.
+    """
+    plan = shot.visual.overlay
+    assert plan is not None
+    surface = colour.mix(colour.parse(timeline.palette.background), (0, 0, 0), 0.35)
+    if colour.luminance(surface) > _DARK_SURFACE:
+        surface = _BLACK
+    brightest = colour.mix((255, 255, 255), surface, _DIMMED)
+    ink, accent = (
+        _lighter(colour.parse(each), brightest) for each in (timeline.palette.text, timeline.palette.accent)
+    )
+    plain = _stage(layout.shows_heading(heading, shot.visual), timeline, output, length_s)
+    tones = Tones(surface, surface, surface, surface, ink, accent)
+    stage = replace(plain, tones=tones, over=True)
+    lights: list[Lights] = []
+    if plan.figure and plan.figure.motif == "ring":
+        seed = zlib.crc32(f"{timeline.seed}:{shot.id}".encode())
+        stage, lights = _with_motif(plan, stage, np.random.default_rng(seed))
+    letters = _fitting(TEMPLATES.get(plan.template, _nothing), plan, stage)
+    until = shot.visual.overlay_end_s
+    leave_s = None if until is None or until >= shot.end_s - 1e-3 else until - shot.start_s
+    for light in lights:
+        light.leave_s = leave_s
+    return [_dim(plain, surface, leave_s), *lights, *(replace(each, leave_s=leave_s) for each in letters)]
+
+
+# A picture behind a card is mixed with so much of a dark colour where the card is, and at its edges.
+_DIMMED, _DIMMED_EDGE = 0.66, 0.2
+_BLACK, _DARK_SURFACE = (10, 12, 20), 0.05
+
+
+def _lighter(fill: colour.RGB, behind: colour.RGB) -> colour.RGB:
+    """Return the colour, mixed with as much white as it needs for a contrast of 4.5 to a darker one."""
+    shares = (step / 10 for step in range(11))
+    mixed = (colour.mix(fill, (255, 255, 255), share) for share in shares)
+    return next(
+        (
+            each
+            for each in mixed
+            if colour.luminance(each) > colour.luminance(behind) and colour.contrast(each, behind) >= 4.5
+        ),
+        (255, 255, 255),
+    )
+
+
+def _dim(stage: Stage, surface: colour.RGB, leave_s: float | None) -> Layer:
+    """Return a veil over the whole picture, darkest behind the content."""
+    width, height = stage.output.width, stage.output.height
+    middle, reach = (stage.top + stage.bottom) / 2, stage.height / 2
+    away = np.clip((np.abs(np.arange(height) - middle) - reach) / (0.24 * height), 0, 1)
+    rows = 255 * (_DIMMED_EDGE + (_DIMMED - _DIMMED_EDGE) * (1 - away * away * (3 - 2 * away)))
+    alpha = np.repeat(np.round(rows).astype(np.uint8)[:, None], width, axis=1)
+    rgba = np.dstack([np.full((height, width, 3), surface, np.uint8), alpha])
+    return Layer(Sprite.from_rgba(rgba), 0, 0, 0.0, "fade", 0.5, leave_s)
+
+
+def _with_motif(plan: Generated, stage: Stage, rng: np.random.Generator) -> tuple[Stage, list[Lights]]:
+    """Return the area that a number's motif leaves to its text, and the motif's lights."""
+    figure = plan.figure
+    if figure is None or plan.template != "number" or not plan.value:
+        return stage, []
+    tones, output = stage.tones, stage.output
+    look = motifs.Look(output.width, output.height, stage.unit, tones.accent, tones.ink)
+    place = motifs.placed(figure.motif, look, (stage.left, stage.top, stage.right, stage.bottom))
+    left, top, right, bottom = place.text
+    inner = replace(stage, left=left, top=top, right=right, bottom=bottom)
+    return inner, motifs.drawn(figure.motif, figure.share, figure.count, look, place, rng)
 
 
 def _stage(heading: bool, timeline: Timeline, output: Output, length_s: float) -> Stage:
@@ -204,15 +303,73 @@ def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
 
 
 def _number(plan: Generated, stage: Stage) -> list[Layer]:
-    """Set one number as large as possible, with its label below."""
+    """Set one number as large as possible, with its label below, and what it is about above.
+
+    A number with a figure counts up to its value.
+    """
     if not plan.value:
         return _phrase(plan, stage)
     figure = _figure_type(plan.value, stage)
-    labels, small = _label_lines(plan, stage)
-    step, gap = round(small.size * 1.3), round(stage.unit * 0.035)
-    top = _middle(stage, round(figure.size * 0.8) + gap + step * len(labels))
-    layers = [_centred(plan.value, figure, stage, top + round(figure.size * 0.76), 0.1)]
-    return layers + _labels(labels, small, stage, top + round(figure.size * 0.8) + gap)
+    counts = plan.figure is not None
+    about, about_type = _about_lines(plan, stage) if counts else ([], figure)
+    labels, small = _label_lines(replace(plan, text=None) if counts else plan, stage)
+    step, gap, above = round(small.size * 1.3), round(stage.unit * 0.035), round(about_type.size * 1.25)
+    head = above * len(about) + (gap // 2 if about else 0)
+    top = _middle(stage, head + round(figure.size * 0.8) + gap + step * len(labels))
+    baseline = top + head + round(figure.size * 0.76)
+    layers = [
+        _centred(line, about_type, stage, top + row * above + about_type.size, 0.0)
+        for row, line in enumerate(about)
+    ]
+    layers.append((_counting if counts else _centred)(plan.value, figure, stage, baseline, 0.1))
+    return layers + _labels(labels, small, stage, top + head + round(figure.size * 0.8) + gap)
+
+
+# Seconds that a number takes to count up, and what it shows on the way.
+_COUNT_S, _COUNT_STEPS = 0.9, 8
+_COUNTED = re.compile(r"\D*(\d[\d.,’ \u00a0\u202f]*\d|\d)\D*")
+
+
+def _counting(value: str, style: TextStyle, stage: Stage, baseline: int, enter_s: float) -> Layer:
+    """Return a number that counts up. One that isn't a plain number enters as it is."""
+    final = _centred(value, style, stage, baseline, enter_s)
+    shares = (settled((step + 1) / (_COUNT_STEPS + 1)) for step in range(_COUNT_STEPS))
+    passed = dict.fromkeys(shown for share in shares if (shown := counted(value, share)) and shown != value)
+    # Nobody sees a shadow in a tenth of a second, and it is most of the work.
+    quick = replace(style, shadow_opacity=0.0)
+    steps = tuple(
+        replace(_centred(shown, quick, stage, baseline, enter_s), entry="fade", entry_s=0.25)
+        for shown in passed
+    )
+    return Counting(**vars(final), steps=steps) if steps else final
+
+
+def counted(value: str, share: float) -> str | None:
+    """Return a share of a value, written as the value is: half of "1,284 km" is "642 km".
+
+    None if the value isn't one plain number.
+    """
+    found = _COUNTED.fullmatch(value)
+    if not found:
+        return None
+    number = found[1]
+    digits = re.sub(r"\D", "", number)
+    # Separators by the digits behind them. Three digits are a group, another count is decimals.
+    marks = {
+        len(re.sub(r"\D", "", number[at + 1 :])): sign for at, sign in enumerate(number) if not sign.isdigit()
+    }
+    decimals = next((behind for behind in marks if behind % 3), 0)
+    shown = str(round(int(digits) * share)).zfill(decimals + 1)
+    written = "".join(
+        (marks.get(len(shown) - at, "") if at else "") + digit for at, digit in enumerate(shown)
+    )
+    return value[: found.start(1)] + written + value[found.end(1) :]
+
+
+def _about_lines(plan: Generated, stage: Stage) -> tuple[list[str], TextStyle]:
+    """Return the lines that say what a number is about, above it."""
+    style = stage.type(0.050, 700)
+    return lettering.fitted(plan.text, style, stage.width, 2) if plan.text else ([], style)
 
 
 def _counter(plan: Generated, stage: Stage) -> list[Layer]:

@@ -91,18 +91,22 @@ def caption_room(timeline: Timeline, output: Output) -> int:
     return chosen.room + round(short_side(output) * _GAP)
 
 
-def filled(timeline: Timeline) -> list[tuple[float, float]]:
-    """Return the times (start, end) at which a title card or a generated scene's text fills the picture."""
+def filled(timeline: Timeline) -> list[tuple[float, float, str]]:
+    """Return when a title card or generated text fills the picture: (start, end, the text of a whole card).
+
+    The text is empty where captions still say something that isn't on the card.
+    """
     card = timeline.title_card
-    times = [(card.start_s, card.end_s)] if card else []
-    return times + [(shot.start_s, shot.end_s) for shot in timeline.shots if _has_text(shot)]
+    times = [(card.start_s, card.end_s, "")] if card else []
+    whole = [(shot, shot.visual.generated) for shot in timeline.shots if _has_text(shot)]
+    return times + [(shot.start_s, shot.end_s, (card.text if card else "") or "") for shot, card in whole]
 
 
 def shows_heading(heading: str | None, visual: Visual) -> bool:
     """Return True if there is a heading, and the generated text of the visual does not repeat it."""
     if not heading:
         return False
-    plan = visual.generated
+    plan = visual.card
     return not plan or _plain(heading) not in (_plain(plan.text), _plain(plan.label))
 
 
@@ -111,4 +115,4 @@ def _plain(text: str | None) -> str:
 
 
 def _has_text(shot: Shot) -> bool:
-    return shot.visual.generated is not None and shot.visual.generated.template != "gradient"
+    return shot.visual.card is not None and shot.visual.card.template != "gradient"

@@ -90,6 +90,15 @@ class Narration:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """What moves around a number: its motif, and the share (0 to 1) or the count that the motif shows."""
+
+    motif: str
+    share: float | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True)
 class Generated:
     template: str
     text: str | None = None
@@ -98,6 +107,7 @@ class Generated:
     label: str | None = None
     attribution: str | None = None
     series: tuple[tuple[str, float], ...] = ()
+    figure: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,10 @@ class Take:
 
 @dataclass(frozen=True)
 class Visual:
-    """The picture of a shot. `replaceable`: another clip can take its place if this one has a fault."""
+    """The picture of a shot. `replaceable`: another clip can take its place if this one has a fault.
+
+    `overlay` is a card over an image or clip until `overlay_end_s` of the video, or as long as the shot.
+    """
 
     kind: str
     asset: Asset | None = None
@@ -139,6 +152,13 @@ class Visual:
     amount: float = 0.12
     take: Take | None = None
     replaceable: bool = False
+    overlay: Generated | None = None
+    overlay_end_s: float | None = None
+
+    @property
+    def card(self) -> Generated | None:
+        """Return what is typeset: the generated picture or the card over another one."""
+        return self.generated or self.overlay
 
 
 @dataclass(frozen=True)
@@ -260,7 +280,7 @@ class Timeline:
             yield scene.heading or ""
             if scene.narration:
                 yield from (word.text for word in scene.narration.words)
-        for plan in (shot.visual.generated for shot in self.shots):
+        for plan in (shot.visual.card for shot in self.shots):
             if plan:
                 yield from (
                     plan.text or "",
@@ -365,6 +385,7 @@ def _shot(raw: dict[str, Any]) -> Shot:
 
 def _visual(raw: dict[str, Any]) -> Visual:
     motion, trim, focus = raw.get("motion") or {}, raw.get("trim") or {}, raw.get("focus")
+    overlay = raw.get("overlay") if raw["kind"] != "generated" else None
     return Visual(
         kind=raw["kind"],
         asset=_asset(raw.get("asset")) if raw["kind"] != "generated" else None,
@@ -375,6 +396,8 @@ def _visual(raw: dict[str, Any]) -> Visual:
         motion=motion.get("kind", "zoom_in"),
         amount=float(motion.get("amount", 0.12)),
         replaceable=raw.get("replaceable", False),
+        overlay=_generated(overlay) if overlay else None,
+        overlay_end_s=raw.get("overlay_end_s"),
     )
 
 
@@ -388,6 +411,7 @@ def _generated(raw: dict[str, Any]) -> Generated:
         raw.get("label"),
         raw.get("attribution"),
         series,
+        Figure(**raw["figure"]) if raw.get("figure") else None,
     )
 
 

@@ -47,6 +47,7 @@ class Painter:
         self.style = resolve_style(timeline.captions, timeline.palette, output, timeline.language)
         self.pages = paginate(timeline, output)
         self._filled = layout.filled(timeline)
+        self._on_card = [_stands_on_card(page, self._filled) for page in self.pages]
         has_heading = any(scene.heading for scene in timeline.scenes)
         self._upper_edge = layout.content_top(timeline, output, has_heading)
         self._space = word_space(self.style)
@@ -56,7 +57,7 @@ class Painter:
     def paint(self, frame: Frame, at_s: float) -> None:
         """Draw the page that is visible at `at_s` (seconds of the video), if any."""
         index = int(np.searchsorted(self._starts, at_s, side="right")) - 1
-        if index < 0 or at_s >= self.pages[index].end_s:
+        if index < 0 or at_s >= self.pages[index].end_s or self._on_card[index]:
             return
         if self._placed[0] != index:
             self._placed = (index, *self._prepared(self.pages[index]))
@@ -173,7 +174,7 @@ class Painter:
 
     def _position(self, page: Page) -> str:
         """Return the preset's position, or "lower" where a title card or generated text fills the picture."""
-        covers = any(start < page.end_s and page.start_s < end for start, end in self._filled)
+        covers = any(start < page.end_s and page.start_s < end for start, end, _ in self._filled)
         return "lower" if covers else self.style.position
 
     def _top(self, lines: int, chosen: ResolvedStyle, position: str) -> int:
@@ -199,6 +200,24 @@ class Painter:
         return [
             (rounded_box(right - left, height, round(radius * chosen.base.size), shade, opacity), left, upper)
         ]
+
+
+def _stands_on_card(page: Page, cards: Sequence[tuple[float, float, str]]) -> bool:
+    """Return True if a card has all words of a page while they are spoken: nobody reads them twice."""
+    spoken = "".join(_letters(unit.text) for unit in page.units)
+    first_s, last_s = page.units[0].start_s, page.units[-1].end_s
+    return any(
+        start <= first_s + _TOLERANCE_S and last_s <= end + _TOLERANCE_S and spoken in _letters(text)
+        for start, end, text in cards
+    )
+
+
+# A picture changes up to this long before or after the words that belong to it.
+_TOLERANCE_S = 0.15
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 
 def _resized(chosen: ResolvedStyle, scale: float) -> ResolvedStyle:

@@ -242,7 +242,7 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
     for scene in scenes:
         voice_step.handler({"scene": scene, **job}, None)
         visuals_step.handler({"scene": scene, **job}, None)
-    timeline_step.handler({**job, "timeline_version": 3}, None)
+    timeline_step.handler({**job, "timeline_version": 4}, None)
     record.handler({**job, "step": "timeline"}, None)
     film = bytes(9_000_000)
     rendered = {

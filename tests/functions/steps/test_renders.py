@@ -62,7 +62,7 @@ def replaced(job: dict[str, Any], started_at: int) -> dict[str, Any]:
     times = {"started_at": started_at, "stopped_at": started_at + 4000}
     event = {**sample, **times, "video_id": job["video_id"], "folder": job["folder"]}
     result = visuals_step.handler(event, None)
-    timeline_step.handler({**job, "timeline_version": 3}, None)
+    timeline_step.handler({**job, "timeline_version": 4}, None)
     record.handler({**job, "step": "timeline"}, None)
     return result
 

@@ -179,3 +179,107 @@ def test_transitions_are_centred_on_the_cut_and_never_overlap(plan):
     assert [(span.start, span.end) for span in scenes] == [(0, 30), (30, 60), (60, 90)]
     assert scenes[0].last - 30 == 30 - scenes[1].first == 10
     assert scenes[1].last <= 2 * 60 - scenes[1].last + 2 * 10
+
+
+FIGURES = {
+    "ring": {"value": "95%", "label": "of the traffic", "figure": {"motif": "ring", "share": 0.95}},
+    "dots": {"value": "98", "label": "words", "figure": {"motif": "dots", "count": 98}},
+    "dial": {"value": "30 ms", "text": "A message", "figure": {"motif": "dial"}},
+    "scale": {"value": "36,000 km", "figure": {"motif": "scale"}},
+    "streaks": {"value": "200,000 km/s", "text": "Light in glass", "figure": {"motif": "streaks"}},
+    "pulse": {"value": "15,000 V", "figure": {"motif": "pulse"}},
+}
+
+
+def lit(plan, motif, size, at_s):
+    """Return what a motif lights up on a plain frame, and the frame's rows and columns of text."""
+    document = plan(outputs=[{"name": "o", "width": size[0], "height": size[1]}])
+    document["scenes"][0]["visual"] = {
+        "kind": "generated",
+        "generated": {"template": "number", **FIGURES[motif]},
+    }
+    parsed = timeline.parse(document)
+    scene = parsed.scenes[0]
+    painter = generated.painter(scene.shots[0], scene.heading, parsed, parsed.outputs[0], 4.0)
+    lights, letters = (samples.plain(*size, 16) for _ in range(2))
+    for light in painter.lights:
+        light.paint(lights, at_s)
+    for layer in painter.layers:
+        layer.paint(letters, at_s)
+    return lights.luma, letters.luma
+
+
+@pytest.mark.parametrize("size", [(360, 640), (640, 360)])
+@pytest.mark.parametrize("motif", sorted(FIGURES))
+def test_what_is_around_a_number_moves_all_the_time_and_leaves_it_legible(plan, motif, size):
+    shown = [lit(plan, motif, size, at_s) for at_s in (1.6, 2.1, 2.6, 3.1)]
+    steps = [np.abs(one.astype(int) - other) for (one, _), (other, _) in itertools.pairwise(shown)]
+
+    assert all((step > 12).mean() > 0.001 for step in steps)
+    letters = shown[-1][1] > 90
+    assert letters.sum() > 300
+    # What goes on behind the letters stays dark.
+    behind = [light[letters].astype(int) for light, _ in shown]
+    assert max(np.percentile(each, 97) for each in behind) < 100
+
+
+def test_a_ring_is_filled_up_to_its_share_and_dots_are_as_many_as_are_counted(plan):
+    ring = lit(plan, "ring", (360, 640), 3.0)[0]
+    rows, columns = np.nonzero(ring > 60)
+    middle = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
+    turns = np.arctan2(columns - middle[1], middle[0] - rows) / (2 * np.pi) % 1
+    assert 0.93 < turns.max() < 0.97
+
+    dots = lit(plan, "dots", (540, 960), 3.0)[0]
+    count, _ = cv2.connectedComponents((dots > 60).astype(np.uint8))
+    assert count - 1 == 98
+
+
+def test_a_number_counts_up_to_its_value(plan):
+    assert [generated.counted("1,284 km", share) for share in (0.25, 0.5, 1.0)] == [
+        "321 km",
+        "642 km",
+        "1,284 km",
+    ]
+    assert generated.counted("1.4 million", 0.5) == "0.7 million"
+    assert generated.counted("384.000 km", 0.5) == "192.000 km"
+    assert generated.counted("150–200", 0.5) is None
+
+    frames = [lit(plan, "pulse", (360, 640), at_s)[1] for at_s in (0.5, 2.0, 3.0)]
+    assert (frames[0] != frames[1]).any()
+    assert (frames[1] == frames[2]).all()
+
+
+def over_white(plan, at_s, size=(360, 640), **visual):
+    """Return a frame of a card over a white picture, and its letters."""
+    document = plan(outputs=[{"name": "o", "width": size[0], "height": size[1]}])
+    overlay = {"template": "number", "value": "200,000 km/s", "label": "in glass", "text": "Light"}
+    document["scenes"][0]["visual"] = {
+        "kind": "image",
+        "asset": {"uri": "white.png"},
+        "overlay": overlay,
+        **visual,
+    }
+    parsed = timeline.parse(document)
+    scene = parsed.scenes[0]
+    layers = generated.overlay(scene.shots[0], scene.heading, parsed, parsed.outputs[0], 4.0)
+    frame = Frame.of_rgb(np.full((size[1], size[0], 3), 255, np.uint8))
+    for layer in layers:
+        layer.paint(frame, at_s)
+    return frame.as_rgb(), layers
+
+
+def test_a_card_over_a_bright_picture_has_contrast_and_leaves_in_time(plan):
+    shown, layers = over_white(plan, 1.2, overlay_end_s=1.6)
+    veiled = Frame.of_rgb(np.full((640, 360, 3), 255, np.uint8))
+    layers[0].paint(veiled, 1.2)
+    letters = np.abs(shown.astype(int) - veiled.as_rgb()).max(axis=2) > 60
+    # Letters without their edges, where they are mixed with what is behind.
+    bright = letters & (relative_luminance(shown) > 0.4)
+    bright = cv2.erode(bright.astype(np.uint8), np.ones((3, 3))) > 0
+    assert bright.sum() > 500
+    behind = relative_luminance(veiled.as_rgb()[bright])
+    ratio = (relative_luminance(shown[bright]) + 0.05) / (behind + 0.05)
+    assert np.percentile(ratio, 5) >= 4.5
+    gone, _ = over_white(plan, 1.7, overlay_end_s=1.6)
+    assert (gone == 255).all()

@@ -11,10 +11,11 @@ from showrunner.production.script import Visual
 from showrunner.production.segmentation import sentences
 from showrunner.production.text import UNSPACED_RUN, count_words
 
-# Figures: 3.5, 1,200, 1.200, 1 200, 50 %, $3.5 million. Times, dates, years and numbers of a list are none.
+# Figures: 3.5, 1,200, 1.200, 1 200, 150 to 200, 50 %, $3.5 million. Times, dates, years and numbers of a list are none.
 _FIGURE = re.compile(
     r"(?<![\w.,:/+–-])(?P<currency>[$€£¥₹]\s?|R\$\s?)?"
-    r"(?P<number>\d{1,3}(?:[.,’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?P<number>\d+(?:[.,]\d+)?\s(?:to|a|à|bis)\s\d+(?:[.,]\d+)?"
+    r"|\d{1,3}(?:[.,’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
     r"(?:\s?(?P<sign>%|[$€£¥₹]))?"
     r"(?:\s(?P<magnitude>thousand|million|billion|trillion|millions?|milliards?|mill(?:ón|ones)"
     r"|mil millones|Millionen?|Milliarden?))?"
@@ -168,7 +169,7 @@ def _figure(narration: str) -> tuple[str, str] | None:
     for found in _FIGURE.finditer(narration):
         number, rest = found["number"], found["rest"]
         is_amount = bool(found["currency"] or found["sign"] or found["magnitude"])
-        if not is_amount and re.fullmatch(r"1[0-9]\d\d|20\d\d", number):
+        if not is_amount and re.fullmatch(r"(?:(?:1[0-9]|20)\d\d\D*)+", number):
             continue
         if _CLOCK_WORD.match(rest) or _MONTH.match(rest) or _MONTH_BEFORE.search(narration[: found.start()]):
             continue

@@ -7,10 +7,11 @@ its times when the recording is there.
 import itertools
 import random
 import re
+from collections import Counter
 from collections.abc import Container, Sequence
 from typing import Any
 
-from showrunner.production import cards, tags, visuals
+from showrunner.production import cards, figures, tags, visuals
 from showrunner.production.job import Job
 from showrunner.production.script import Kind, Script, ShotDescription, Template, Visual
 from showrunner.production.segmentation import caption_words, sentence_ends
@@ -42,17 +43,39 @@ def of_script(script: Script, job: Job) -> list[list[Shot]]:
 
     With the style `typographic` no footage is searched for. Otherwise no two neighbours are cards or
     photographs, and with `footage` only what can't be filmed is a card, and everything else should move.
+    Numbers are set over footage, and so is the title at the film's end.
     """
     found: list[list[Shot]] = []
     before: Shot | None = None
+    used: Counter[str] = Counter()
     passages = zip(script.passages, visuals.of_passages(script), script.scene_of_passage, strict=True)
     for index, (passage, visual, scene) in enumerate(passages):
         shots = []
+        is_closing = index > 0 and scene is None
         for shot in divide(passage, visual, job, job.seed + index, scene.shots if scene else []):
-            before = _unlike(_styled(shot, before, job), before.visual.template if before else "")
+            wanted = _closing(shot, script, job) if is_closing else shot
+            styled = _unlike(_styled(wanted, before, job), before.visual.template if before else "")
+            before = _with_motif(styled, before, used)
             shots.append(before)
         found.append(shots)
     return found
+
+
+def _closing(shot: Shot, script: Script, job: Job) -> Shot:
+    """Return a shot of the call to action: the film's title over footage of its subject."""
+    queries, language = _queries(script.title, script.title, shot.visual, False, job.language)
+    return shot.model_copy(update={"queries": queries, "language": language, "overlaid": True})
+
+
+def _with_motif(shot: Shot, before: Shot | None, used: Counter[str]) -> Shot:
+    """Return the shot with what moves around its number. `used` counts the motifs of the video so far."""
+    if shot.kind != "number":
+        return shot
+    last = before.motif if before and before.motif else ""
+    figure = figures.read(shot.visual.value or "", shot.visual.label)
+    chosen = figures.motif(figure, last, used)
+    used[chosen] += 1
+    return shot.model_copy(update={"motif": chosen})
 
 
 def _styled(shot: Shot, before: Shot | None, job: Job) -> Shot:
@@ -62,9 +85,12 @@ def _styled(shot: Shot, before: Shot | None, job: Job) -> Shot:
         if visual.template == "gradient" and before is not None and before.visual.template == "gradient":
             visual = _key_word(shot, job.language)
         changes: dict[str, Any] = {"visual": visual, "kind": visuals.kind_of(visual.template), "queries": []}
-        return shot.model_copy(update=changes)
+        return shot.model_copy(update={**changes, "overlaid": False})
+    if shot.kind == "number" and (before is None or before.kind != "number"):
+        return shot.model_copy(update={"overlaid": True})
     filmed = job.visual_style == "footage" and shot.visual.template not in _NOT_FILMED
-    if shot.is_card and (filmed or (before is not None and before.is_card)):
+    second = shot.kind == "number" or (before is not None and before.is_card)
+    if shot.is_card and (filmed or second):
         phrase = "phrase" if shot.visual.text else "gradient"
         ground = shot.visual.model_copy(update={"template": phrase})
         return shot.model_copy(update={"kind": "footage", "visual": ground})

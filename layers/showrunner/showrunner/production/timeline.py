@@ -4,13 +4,14 @@ The timeline's schema is functions/render/timeline.schema.json.
 """
 
 import itertools
+import re
 from collections import Counter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from showrunner.errors import PromiseNotKept
-from showrunner.production import captions, moods, visuals
+from showrunner.production import captions, cards, moods, visuals
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
 from showrunner.production.segmentation import sentence_ends
@@ -25,6 +26,9 @@ MENDABLE = 0.25
 # picture for more than seven seconds.
 SHORTEST_SHOT_SECONDS = 1.5
 LONGEST_SHOT_SECONDS = 6.5
+# A card over footage can be read in this time, and goes a moment after its sentence. Where little is left of
+# its shot then, it stays.
+SHORTEST_OVERLAY_SECONDS, CARD_LINGERS_SECONDS = 2.0, 0.3
 # A picture changes a moment before its first word, but in the pause where there is one.
 CUT_LEAD_SECONDS = 0.12
 _CLIP_OPENING_SECONDS = 1.0
@@ -66,6 +70,8 @@ class Picture(BaseModel):
     uri: str | None = None
     sha256: str | None = None
     generated: dict[str, Any] | None = None
+    # The card over a clip or photograph, as `generated` has cards.
+    overlay: dict[str, Any] | None = None
     # Length of a clip, where the library told it.
     seconds: float | None = None
     # The stock library that it is from, and how many clips of it the renderer has rejected for this shot.
@@ -133,6 +139,22 @@ def without_replacing(timeline: dict[str, Any]) -> dict[str, Any]:
                 for shot in scene["shots"]
             ],
         }
+        for scene in timeline["scenes"]
+    ]
+    return {**timeline, "scenes": scenes}
+
+
+def without_overlays(timeline: dict[str, Any]) -> dict[str, Any]:
+    """Return the timeline for a renderer that sets no cards over footage and moves nothing around numbers."""
+
+    def plain(visual: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in visual.items() if not name.startswith("overlay")}
+        if card := kept.get("generated"):
+            kept["generated"] = {name: value for name, value in card.items() if name != "figure"}
+        return kept
+
+    scenes = [
+        {**scene, "shots": [{**shot, "visual": plain(shot["visual"])} for shot in scene["shots"]]}
         for scene in timeline["scenes"]
     ]
     return {**timeline, "scenes": scenes}
@@ -211,7 +233,9 @@ def _scenes(
                 "id": name,
                 "start_s": round(first, 3),
                 "end_s": round(last, 3),
-                "visual": _visual(picture, heading, next(turn), last - first),
+                "visual": _with_overlay(
+                    _visual(picture, heading, next(turn), last - first), picture, (first, last), narration
+                ),
                 # Inside a scene the picture changes with the thought: a hard cut, as in any edited film.
                 "transition": {
                     "kind": "cut" if number else into,
@@ -384,6 +408,36 @@ def _visual(picture: Picture, heading: str | None, turn: int, seconds: float) ->
             "fetched_at": picture.fetched_at,
         },
     }
+
+
+def _with_overlay(
+    visual: dict[str, Any], picture: Picture, seen: tuple[float, float], narration: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the visual of a shot in the seconds `seen` with its card over it.
+
+    A figure is seen until its sentence ends, other cards as long as their shot.
+    """
+    if not picture.overlay:
+        return visual
+    return {
+        **visual,
+        "overlay": picture.overlay,
+        "overlay_end_s": _read_until(picture.overlay, seen, narration),
+    }
+
+
+def _read_until(card: dict[str, Any], seen: tuple[float, float], narration: dict[str, Any]) -> float:
+    """Return when a card leaves a shot: after the sentence about its figure, or with the shot."""
+    first, last = seen
+    words = [word for word in narration["words"] if first <= word["start_s"] < last]
+    # The first number of the value: the sign of its unit is spoken as a word.
+    number = re.search(r"\d(?:[\d.,’ \u00a0\u202f]*\d)?", card.get("value") or "")
+    place = cards.find_words(number[0] if number else "", [word["text"] for word in words])
+    if place is None:
+        return round(last, 3)
+    end = next((word["end_s"] for word in words[place[1] :] if word["ends_sentence"]), last)
+    until = max(end + CARD_LINGERS_SECONDS, first + SHORTEST_OVERLAY_SECONDS)
+    return round(until if until < last - SHORTEST_SHOT_SECONDS / 2 else last, 3)
 
 
 def _title_card(script: Script, first: Recording) -> dict[str, Any]:

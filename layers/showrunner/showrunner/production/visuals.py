@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from showrunner.production import figures
 from showrunner.production.job import Pace
 from showrunner.production.script import Kind, Script, Template, Visual
 from showrunner.production.text import is_speakable
@@ -55,8 +56,10 @@ class Shot(BaseModel):
     """A part of a passage: its number of caption words, their text, and what it shows.
 
     `visual` is a card with its content, or describes footage; its template is then what is typeset if there
-    is no footage. `queries` are what a picture is searched for, the best first, in `language`; `avoid` is
-    what it must not show. Shots that an earlier release stored have no `kind`.
+    is no footage. `overlaid`: the card is set over footage if there is some, such as a number over a moving
+    sea. `motif` is what moves around the figure of a number that is typeset alone. `queries` are what a
+    picture is searched for, the best first, in `language`; `avoid` is what it must not show. Shots that an
+    earlier release stored have no `kind` and none of the two.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,11 +70,13 @@ class Shot(BaseModel):
     queries: list[str] = []
     language: str = "en"
     avoid: list[str] = []
+    overlaid: bool = False
+    motif: figures.Motif | None = None
 
     @property
     def is_card(self) -> bool:
         """Return True if the shot is typeset although there may be footage."""
-        return self.kind not in FILMED or self.visual.template in TYPESET
+        return not self.overlaid and (self.kind not in FILMED or self.visual.template in TYPESET)
 
 
 def kind_of(template: Template) -> Kind:
@@ -80,11 +85,15 @@ def kind_of(template: Template) -> Kind:
 
 
 def of_passages(script: Script) -> list[Visual]:
-    """Return the visual of each passage. The hook has a plain ground, the call to action shows its words."""
+    """Return the visual of each passage. The hook has a plain ground, the call to action the film's title.
+
+    What the call to action says is heard and is in the captions: its words once more would be a third time.
+    """
     found = []
     for index, (passage, scene) in enumerate(zip(script.passages, script.scene_of_passage, strict=True)):
         is_opening = index == 0 and is_speakable(script.hook)
-        found.append(scene.visual if scene else _ground(passage, None if is_opening else passage))
+        ground = _ground(passage, None) if is_opening else _ground(script.title, script.title)
+        found.append(scene.visual if scene else ground)
     return found
 
 
@@ -106,12 +115,30 @@ def place_of(shot_id: str) -> int:
     return int(shot_id.partition("-")[2].partition(".")[0] or 0)
 
 
-def generated(visual: Visual, name: str) -> dict[str, Any]:
+def overlaid(picture: dict[str, Any], shot: Shot) -> dict[str, Any]:
+    """Return the picture with the shot's card over it, if the shot has one and the picture isn't typeset."""
+    if not shot.overlaid or picture["kind"] == "generated":
+        return picture
+    return {**picture, "overlay": _content(shot.visual, shot.motif)}
+
+
+def generated(visual: Visual, name: str, motif: figures.Motif | None = None) -> dict[str, Any]:
     """Return the picture with the visual's template, or with the nearest one whose fields are filled.
 
-    `name` is the shot's in this video.
+    `name` is the shot's in this video, `motif` is what moves around a number.
     """
-    content = {
+    content = _content(visual, motif)
+    return {
+        "kind": "generated",
+        "generated": content,
+        "source": f"generated:{content['template']}:{name}",
+        "licence": LICENCE,
+    }
+
+
+def _content(visual: Visual, motif: figures.Motif | None) -> dict[str, Any]:
+    """Return what is typeset for a visual, as the timeline has it."""
+    content: dict[str, Any] = {
         "template": _fitting(visual),
         "text": _cut(visual.text, _TEXT),
         "items": [_cut(item, _ITEM) for item in visual.items if item.strip()][:_ITEMS],
@@ -122,12 +149,12 @@ def generated(visual: Visual, name: str) -> dict[str, Any]:
             {"label": _cut(figure.label, 60) or "", "value": figure.value} for figure in visual.series
         ][:_SERIES],
     }
-    return {
-        "kind": "generated",
-        "generated": content,
-        "source": f"generated:{content['template']}:{name}",
-        "licence": LICENCE,
-    }
+    if content["template"] == "number":
+        figure = figures.read(visual.value or "", visual.label)
+        content |= {"value": _cut(figure.value, _VALUE), "label": _cut(figure.label, _LABEL)}
+        if motif:
+            content["figure"] = figure.as_plan(motif)
+    return content
 
 
 def _fitting(visual: Visual) -> str:
@@ -150,11 +177,10 @@ def _fitting(visual: Visual) -> str:
 
 
 def _ground(description: str, text: str | None) -> Visual:
-    template: Template = "phrase" if text and len(text.split()) <= 8 else "gradient"
     return Visual(
         description=description,
-        template=template,
-        text=text if template == "phrase" else None,
+        template="title" if text else "gradient",
+        text=text,
         items=[],
         value=None,
         label=None,

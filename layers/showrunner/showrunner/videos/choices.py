@@ -70,11 +70,14 @@ class Chooser:
         picture = None
         if not shot.is_card:
             refused = wish.refused if wish else []
-            # Clips of libraries move, generated images don't: these take the place of cards only.
-            picture = self._footage.find(shot, refused) or self._images.find(shot)
+            picture = self._footage.find(shot, refused)
+            # Clips of libraries move, generated images don't: these take the place of grounds only. A number
+            # moves on its own card.
+            if picture is None and shot.kind in visuals.FILMED:
+                picture = self._images.find(shot)
         if picture:
             return {ASKED: self._asked(scene, shot), **picture}
-        return visuals.generated(shot.visual, f"{self._job.seed}-{scene}-{number}")
+        return visuals.generated(shot.visual, f"{self._job.seed}-{scene}-{number}", shot.motif)
 
     def _asked(self, scene: int, shot: Shot) -> str:
         """Return the digest of everything that decides which picture is chosen for a shot."""

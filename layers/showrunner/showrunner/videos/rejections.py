@@ -48,13 +48,14 @@ def replace(job: Job, platform: str, started_at: int, seconds: float) -> int:
 
 def _next(footage: Footage, picture: dict[str, Any], shot: Shot, name: str, drawable: bool) -> dict[str, Any]:
     """Return what a shot shows instead of a rejected clip."""
-    kept = {field: picture[field] for field in ("words", ASKED) if field in picture}
+    kept = {field: picture[field] for field in ("words", ASKED, "overlay") if field in picture}
     candidates = [ranking.read(each) for each in picture.get("runners_up") or []]
     if other := footage.first(candidates):
         return {**kept, **other, "rejected": picture.get("rejected", 0) + 1}
     if drawable:
         return {**picture, "rejected": visuals.MOST_REJECTED}
-    return {**kept, **visuals.generated(shot.visual, name)}
+    kept.pop("overlay", None)
+    return {**kept, **visuals.generated(shot.visual, name, shot.motif)}
 
 
 def _shown(job: Job, scenes: int) -> list[dict[str, Any]]:
