@@ -114,8 +114,10 @@ class GeneratedPainter:
     def paint(self, at_s: float, progress: float, covered_s: float = 0.0) -> Frame:
         """Return the frame at `at_s` of the scene. The text enters after a title card of `covered_s`."""
         frame = self.backdrop.paint(at_s, progress)
-        for drawing in (*self.lights, *self.layers):
-            drawing.paint(frame, at_s - covered_s)
+        for light in self.lights:
+            light.paint(frame, at_s - covered_s)
+        for layer in self.layers:
+            layer.paint(frame, at_s - covered_s)
         return frame
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from render.picture.colour import RGB, Pixels
 from render.picture.layers import LEAVE_S, settled
 from render.picture.planes import Frame, Plane, Sprite, part
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 # Steps of the order in which points light up, and how many of them are between dark and lit.
 _STEPS, _SOFT = 256, 14
 # What a lit point keeps of its light between two waves, and the width of a wave as a share of the whole.
@@ -69,7 +70,7 @@ class Lights:
             x, y = self.x >> level, self.y >> level
             region = part(plane, y + top, y + bottom, x + left, x + right)
             cut = np.s_[top:bottom, left:right]
-            light = cv2.LUT(order[cut], table)
+            light = np.asarray(cv2.LUT(order[cut], table), np.uint8)
             _add(region, foreground[cut], alpha[cut], light, frame.on_device)
 
     def _table(self, at_s: float) -> Pixels:

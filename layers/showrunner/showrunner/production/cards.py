@@ -11,7 +11,8 @@ from showrunner.production.script import Visual
 from showrunner.production.segmentation import sentences
 from showrunner.production.text import UNSPACED_RUN, count_words
 
-# Figures: 3.5, 1,200, 1.200, 1 200, 150 to 200, 50 %, $3.5 million. Times, dates, years and numbers of a list are none.
+# Figures: 3.5, 1,200, 1.200, 1 200, 150 to 200, 50 %, $3.5 million. Times, dates, years and numbers of a list
+# are none.
 _FIGURE = re.compile(
     r"(?<![\w.,:/+–-])(?P<currency>[$€£¥₹]\s?|R\$\s?)?"
     r"(?P<number>\d+(?:[.,]\d+)?\s(?:to|a|à|bis)\s\d+(?:[.,]\d+)?"

@@ -5,7 +5,8 @@ From that follows what moves around the figure on its card, the card's motif.
 
 import re
 from collections import Counter
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 type Motif = Literal["ring", "dots", "dial", "scale", "streaks", "pulse"]
 type _Measure = Literal["share", "count", "time", "rate", "length", "other"]
@@ -59,7 +60,8 @@ _RANGE = re.compile(r"(?<=\d)\s+(?:to|a|à|bis)\s+(?=\d)")
 _NUMBER = re.compile(r"\d+(?:[.,’ \u00a0\u202f]\d+)*")
 
 
-class Figure(NamedTuple):
+@dataclass(frozen=True)
+class Figure:
     """A figure as its card shows it.
 
     `value` has the sign of the unit, `label` the rest of what is counted. `share` is from 0 to 1 where it is
