@@ -27,7 +27,8 @@ from render.text.lettering import TextStyle
 class Stage:
     """The area for a scene's content in pixels, between heading and captions. `scale` shrinks the content.
 
-    `over`: the content stands over an image or clip, so its letters have a dark rim.
+    `over`: the content stands over an image or clip, so its letters have a dark rim. `spoken_s`: seconds of
+    the shot until its number is spoken.
     """
 
     timeline: Timeline
@@ -40,6 +41,7 @@ class Stage:
     length_s: float
     scale: float = 1.0
     over: bool = False
+    spoken_s: float = 0.0
 
     @property
     def width(self) -> int:
@@ -131,6 +133,7 @@ def painter(
     stage = _stage(layout.shows_heading(heading, shot.visual), timeline, output, length_s)
     backdrop = Backdrop(timeline.palette, output, seed)
     stage, lights = _with_motif(plan, stage, np.random.default_rng(seed))
+    stage = replace(stage, spoken_s=_spoken_s(shot, plan))
     return GeneratedPainter(backdrop, _fitting(TEMPLATES.get(plan.template, _nothing), plan, stage), lights)
 
 
@@ -160,9 +163,31 @@ def overlay(
     letters = _fitting(TEMPLATES.get(plan.template, _nothing), plan, stage)
     until = shot.visual.overlay_end_s
     leave_s = None if until is None or until >= shot.end_s - 1e-3 else until - shot.start_s
+    # Until shortly before its number is spoken, the picture is seen alone.
+    spoken_s = _spoken_s(shot, plan) - _EARLY_S
+    delay_s = spoken_s if spoken_s > _EARLY_S else 0.0
     for light in lights:
-        light.leave_s = leave_s
-    return [_dim(plain, surface, leave_s), *lights, *(replace(each, leave_s=leave_s) for each in letters)]
+        light.leave_s, light.enter_s = leave_s, delay_s
+    shown = (_moved(each, delay_s, leave_s) for each in letters)
+    return [_dim(plain, surface, delay_s, leave_s), *lights, *shown]
+
+
+def _spoken_s(shot: Shot, plan: Generated) -> float:
+    """Return how long after the beginning of its shot a number is spoken, 0 if that is not known."""
+    spoken_s = plan.figure.spoken_s if plan.figure else None
+    return 0.0 if spoken_s is None else max(0.0, spoken_s - shot.start_s)
+
+
+def _moved(layer: Layer, delay_s: float, leave_s: float | None) -> Layer:
+    """Return the layer entering later, and leaving in time."""
+    moved = replace(layer, enter_s=layer.enter_s + delay_s, leave_s=leave_s)
+    if not isinstance(moved, Counting):
+        return moved
+    return replace(moved, steps=tuple(replace(step, enter_s=step.enter_s + delay_s) for step in moved.steps))
+
+
+# A number appears so long before it is spoken: it has been read by then.
+_EARLY_S = 0.5
 
 
 # A picture behind a card is mixed with so much of a dark colour where the card is, and at its edges.
@@ -184,7 +209,7 @@ def _lighter(fill: colour.RGB, behind: colour.RGB) -> colour.RGB:
     )
 
 
-def _dim(stage: Stage, surface: colour.RGB, leave_s: float | None) -> Layer:
+def _dim(stage: Stage, surface: colour.RGB, enter_s: float, leave_s: float | None) -> Layer:
     """Return a veil over the whole picture, darkest behind the content."""
     width, height = stage.output.width, stage.output.height
     middle, reach = (stage.top + stage.bottom) / 2, stage.height / 2
@@ -192,7 +217,7 @@ def _dim(stage: Stage, surface: colour.RGB, leave_s: float | None) -> Layer:
     rows = 255 * (_DIMMED_EDGE + (_DIMMED - _DIMMED_EDGE) * (1 - away * away * (3 - 2 * away)))
     alpha = np.repeat(np.round(rows).astype(np.uint8)[:, None], width, axis=1)
     rgba = np.dstack([np.full((height, width, 3), surface, np.uint8), alpha])
-    return Layer(Sprite.from_rgba(rgba), 0, 0, 0.0, "fade", 0.5, leave_s)
+    return Layer(Sprite.from_rgba(rgba), 0, 0, enter_s, "fade", 0.5, leave_s)
 
 
 def _with_motif(plan: Generated, stage: Stage, rng: np.random.Generator) -> tuple[Stage, list[Lights]]:
@@ -323,8 +348,10 @@ def _number(plan: Generated, stage: Stage) -> list[Layer]:
         _centred(line, about_type, stage, top + row * above + about_type.size, 0.0)
         for row, line in enumerate(about)
     ]
-    layers.append((_counting if counts else _centred)(plan.value, figure, stage, baseline, 0.1))
-    return layers + _labels(labels, small, stage, top + head + round(figure.size * 0.8) + gap)
+    enter_s = max(0.1, stage.spoken_s - _EARLY_S)
+    layers.append((_counting if counts else _centred)(plan.value, figure, stage, baseline, enter_s))
+    below = _labels(labels, small, stage, top + head + round(figure.size * 0.8) + gap)
+    return layers + [replace(each, enter_s=each.enter_s + enter_s - 0.1) for each in below]
 
 
 # Seconds that a number takes to count up, and what it shows on the way.

@@ -44,7 +44,8 @@ class Lights:
         self, x: int, y: int, alpha: Pixels, order: Pixels, fill: RGB, turn_s: float, rushes: bool = False
     ) -> None:
         self.x, self.y, self._turn_s, self._rushes = x & ~1, y & ~1, turn_s, rushes
-        # When the lights have gone out; None: with their shot.
+        # When the lights begin, and when they have gone out; None: with their shot.
+        self.enter_s: float = 0.0
         self.leave_s: float | None = None
         rgba = np.dstack([np.full((*alpha.shape, 3), fill, np.uint8), alpha])
         self.sprite = Sprite.from_rgba(rgba)
@@ -59,7 +60,7 @@ class Lights:
 
     def paint(self, frame: Frame, at_s: float) -> None:
         """Draw the lights of a moment, in seconds from the start of their scene."""
-        if at_s <= 0 or (self.leave_s is not None and at_s >= self.leave_s):
+        if at_s <= self.enter_s or (self.leave_s is not None and at_s >= self.leave_s):
             return
         table = self._table(at_s)
         planes = zip(frame.planes, self.sprite.foreground, self._alphas, self._orders, strict=True)
@@ -76,12 +77,12 @@ class Lights:
     def _table(self, at_s: float) -> Pixels:
         """Return how bright each step of the order is, 0 to 255."""
         steps = np.arange(_STEPS, dtype=np.float32)
-        turn = (at_s / self._turn_s) % 1.0
+        turn, age = (at_s / self._turn_s) % 1.0, at_s - self.enter_s
         if self._rushes:
             behind = (turn - steps / (_STEPS - 1)) % 1.0
-            light = np.exp(-_TAIL * behind) * min(1.0, at_s / 0.6)
+            light = np.exp(-_TAIL * behind) * min(1.0, age / 0.6)
         else:
-            front = settled(min(1.0, at_s / _ENTRY_S)) * (_STEPS + _SOFT)
+            front = settled(min(1.0, age / _ENTRY_S)) * (_STEPS + _SOFT)
             away = np.abs((steps / (_STEPS - 1) - turn + 0.5) % 1.0 - 0.5)
             wave = _LIT + (1 - _LIT) * np.exp(-((away / _WAVE) ** 2))
             light = np.clip((front - steps) / _SOFT, 0, 1) * wave

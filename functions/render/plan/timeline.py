@@ -91,11 +91,15 @@ class Narration:
 
 @dataclass(frozen=True)
 class Figure:
-    """What moves around a number: its motif, and the share (0 to 1) or the count that the motif shows."""
+    """What moves around a number: its motif, and the share (0 to 1) or the count that the motif shows.
+
+    The number is spoken at `spoken_s` of the video.
+    """
 
     motif: str
     share: float | None = None
     count: int | None = None
+    spoken_s: float | None = None
 
 
 @dataclass(frozen=True)

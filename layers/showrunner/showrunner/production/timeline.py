@@ -233,7 +233,7 @@ def _scenes(
                 "id": name,
                 "start_s": round(first, 3),
                 "end_s": round(last, 3),
-                "visual": _with_overlay(
+                "visual": _with_card(
                     _visual(picture, heading, next(turn), last - first), picture, (first, last), narration
                 ),
                 # Inside a scene the picture changes with the thought: a hard cut, as in any edited film.
@@ -320,7 +320,7 @@ def _without_shortest(shots: list[_Timed]) -> list[_Timed]:
 def _divided(shot: _Timed, words: list[dict[str, Any]]) -> list[_Timed]:
     """Divide a shot that is too long at the pause nearest to equal parts.
 
-    A photograph goes on in another framing and a generated card on its ground; a clip moves by itself.
+    A photograph goes on in another framing, and a generated card is one of the parts; a clip moves by itself.
     """
     first, last, picture = shot
     count = int((last - first) // LONGEST_SHOT_SECONDS) + 1
@@ -337,11 +337,17 @@ def _divided(shot: _Timed, words: list[dict[str, Any]]) -> list[_Timed]:
         free = [cut for cut in inside if not cuts or cut >= cuts[-1] + SHORTEST_SHOT_SECONDS]
         if free:
             cuts.append(min(free, key=lambda cut: abs(cut - aim)))
-    ground = picture
-    if picture.kind == "generated":
-        ground = picture.model_copy(update={"generated": {"template": "gradient"}})
     parts = list(itertools.pairwise([first, *cuts, last]))
-    return [(*part, ground if number else picture) for number, part in enumerate(parts)]
+    card = picture.generated if picture.kind == "generated" else None
+    if not card:
+        return [(*part, picture) for part in parts]
+    # A figure is shown while it is spoken, and its subject before and after it.
+    spoken = (_figure_place(card, _words_in(words, *part)) is not None for part in parts)
+    shows = next((number for number, found in enumerate(spoken) if found), 0)
+    about = card.get("text") if card["template"] == "number" else None
+    plain = {"template": "title", "text": about} if about else {"template": "gradient"}
+    ground = picture.model_copy(update={"generated": plain})
+    return [(*part, picture if number == shows else ground) for number, part in enumerate(parts)]
 
 
 def align(recording: Recording, language: str) -> captions.Alignment:
@@ -410,33 +416,48 @@ def _visual(picture: Picture, heading: str | None, turn: int, seconds: float) ->
     }
 
 
-def _with_overlay(
+def _with_card(
     visual: dict[str, Any], picture: Picture, seen: tuple[float, float], narration: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the visual of a shot in the seconds `seen` with its card over it.
+    """Return the visual of a shot in the seconds `seen` with its card over it, and the times of its figure.
 
-    A figure is seen until its sentence ends, other cards as long as their shot.
+    A figure appears when it is spoken. Over footage it is seen until its sentence ends, other cards as long
+    as their shot.
     """
-    if not picture.overlay:
+    if picture.overlay:
+        until = _read_until(picture.overlay, seen, narration)
+        visual = {**visual, "overlay": picture.overlay, "overlay_end_s": until}
+    name = "overlay" if picture.overlay else "generated"
+    card = visual.get(name) or {}
+    words = _words_in(narration["words"], *seen)
+    place = _figure_place(card, words)
+    if place is None or not card.get("figure"):
         return visual
-    return {
-        **visual,
-        "overlay": picture.overlay,
-        "overlay_end_s": _read_until(picture.overlay, seen, narration),
-    }
+    spoken_s = round(max(seen[0], words[place]["start_s"]), 3)
+    return {**visual, name: {**card, "figure": {**card["figure"], "spoken_s": spoken_s}}}
+
+
+def _words_in(words: list[dict[str, Any]], first: float, last: float) -> list[dict[str, Any]]:
+    return [word for word in words if first <= word["start_s"] < last]
+
+
+def _figure_place(card: dict[str, Any], words: list[dict[str, Any]]) -> int | None:
+    """Return the index of the word with which a card's figure is spoken, None if it has or finds none."""
+    # The first number of the value: the sign of its unit is spoken as a word.
+    number = re.search(r"\d(?:[\d.,’ \u00a0\u202f]*\d)?", card.get("value") or "")
+    found = cards.find_words(number[0], [word["text"] for word in words]) if number else None
+    return found[0] if found else None
 
 
 def _read_until(card: dict[str, Any], seen: tuple[float, float], narration: dict[str, Any]) -> float:
     """Return when a card leaves a shot: after the sentence about its figure, or with the shot."""
     first, last = seen
-    words = [word for word in narration["words"] if first <= word["start_s"] < last]
-    # The first number of the value: the sign of its unit is spoken as a word.
-    number = re.search(r"\d(?:[\d.,’ \u00a0\u202f]*\d)?", card.get("value") or "")
-    place = cards.find_words(number[0] if number else "", [word["text"] for word in words])
+    words = _words_in(narration["words"], first, last)
+    place = _figure_place(card, words)
     if place is None:
         return round(last, 3)
-    end = next((word["end_s"] for word in words[place[1] :] if word["ends_sentence"]), last)
-    until = max(end + CARD_LINGERS_SECONDS, first + SHORTEST_OVERLAY_SECONDS)
+    end = next((word["end_s"] for word in words[place:] if word["ends_sentence"]), last)
+    until = max(end + CARD_LINGERS_SECONDS, words[place]["start_s"] + SHORTEST_OVERLAY_SECONDS)
     return round(until if until < last - SHORTEST_SHOT_SECONDS / 2 else last, 3)
 
 
