@@ -132,6 +132,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset], used: list[str]) -> Job:
         visual_style=style,
         promised_motion=promises.motion(settings, style),
         music_start_seconds=request.get("music_start_seconds") or 0.0,
+        music_search=request.get("music_search"),
         channel=_channel(row),
         used_sources=used,
         # By the order, whatever was changed since: a remake shows the same where nothing else was asked for.

@@ -120,7 +120,8 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     pictures = shown.flat(shown.list_pictures(job.folder, len(written.passages)))
     if (s3.find_json(files.voice_key(job.folder, 0)) or {}).get("provider"):
         repairs = (*repairs, "ElevenLabs was not called: the second speech service speaks this video.")
-    credited = script.with_credits(written.description, pictures)
+    music = s3.find_json(files.music_key(job.folder))
+    credited = script.with_credits(written.description, [*pictures, *([music] if music else [])])
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)
     message = f"Timeline of {seconds:.1f} s in {len(written.passages)} scenes."

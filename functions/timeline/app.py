@@ -28,7 +28,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     repairs = [(scene, timeline.align(each, job.language).repair) for scene, each in enumerate(recordings)]
     found = [{"scene": scene, "repair": repair} for scene, repair in repairs if repair]
     s3.put_json(files.repairs_key(job.folder), found)
-    planned = timeline.plan(job, written, recordings, pictures)
+    music = s3.find_json(files.music_key(job.folder))
+    planned = timeline.plan(job, written, recordings, pictures, music)
     timeline.require_motion(job, planned)
     # The machine names the newest version that its renderer reads; before version 2 it named none. With 3 it
     # can take other clips for those that the renderer rejects, with 4 the renderer sets cards over footage.

@@ -12,7 +12,7 @@ from showrunner.production.own import Placed
 from showrunner.production.script import Script
 from showrunner.production.visuals import Shot
 from showrunner.telemetry import entrypoint
-from showrunner.videos import rejections, replacements
+from showrunner.videos import found_music, rejections, replacements
 from showrunner.videos.choices import Chooser
 
 
@@ -60,6 +60,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if scene == 0:
         # The scenes are chosen one after another: the first one searches for all.
         chooser.prepare(placed)
+        if music := found_music.find(job):
+            s3.put_json(files.music_key(job.folder), music)
     chosen = _chosen(chooser, placed, scene, found[scene])
     s3.put_json(files.visual_key(job.folder, scene), {"shots": chosen})
     return {"scene": scene}

@@ -17,15 +17,22 @@ WANTED = {
     "gsrnamespace": "6",
 }
 PARAMETERS = {*WANTED, "gsrsearch", "gsrlimit", "gsroffset", "prop", "iiprop", "iiurlwidth"}
+SOUND = ".ogg"
 OUTCOMES = ("html", "rate_limit", "api_error")
 
 
 @dataclass
 class Library:
-    """`photos`: {id, title, licence, licence_url, artist, description, width, height}, and `restrictions`."""
+    """`photos`: {id, title, licence, licence_url, artist, description, width, height}, and `restrictions`.
+
+    `music` has the same without sides, with `duration` in seconds, and is found by searches for sound.
+    `image` and `sound` are what all their addresses serve.
+    """
 
     photos: list[dict[str, Any]] = field(default_factory=list)
+    music: list[dict[str, Any]] = field(default_factory=list)
     image: bytes = b""
+    sound: bytes = b""
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     searches: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=100))
     fetched: deque[str] = field(default_factory=lambda: deque(maxlen=100))
@@ -35,6 +42,8 @@ def answer(library: Library, request: Request) -> Reply | None:
     """Return the reply, None if the path isn't that of Commons."""
     if request.path.startswith(FILES):
         library.fetched.append(request.path)
+        if request.path.endswith(SOUND):
+            return Reply(200, library.sound, "application/ogg")
         return Reply(200, library.image, "image/jpeg")
     if request.path != API:
         return None
@@ -49,7 +58,8 @@ def answer(library: Library, request: Request) -> Reply | None:
     if scripted == "api_error" or wrong or set(query) - PARAMETERS or not query.get("gsrsearch"):
         return Reply.json({"error": {"code": "badvalue", "info": f"Unrecognized value: {wrong}"}})
     library.searches.append(query)
-    found = library.photos[: int(query.get("gsrlimit", "10"))]
+    is_sound = "filetype:audio" in query["gsrsearch"]
+    found = (library.music if is_sound else library.photos)[: int(query.get("gsrlimit", "10"))]
     if not found:
         return Reply.json({"batchcomplete": True})
     # Pages are in the order of their ids; `index` is the place in the search's own order.
@@ -61,6 +71,7 @@ def answer(library: Library, request: Request) -> Reply | None:
 
 def _page(photo: dict[str, Any], index: int, base: str) -> dict[str, Any]:
     name = photo["title"].replace(" ", "_")
+    suffix = SOUND if "duration" in photo else ".jpg"
     about = {
         "LicenseShortName": photo["licence"],
         "LicenseUrl": photo.get("licence_url", ""),
@@ -71,18 +82,15 @@ def _page(photo: dict[str, Any], index: int, base: str) -> dict[str, Any]:
     return {
         "pageid": photo["id"],
         "ns": 6,
-        "title": f"File:{photo['title']}.jpg",
+        "title": f"File:{photo['title']}{suffix}",
         "index": index,
         "imagerepository": "local",
         "imageinfo": [
             {
-                "size": 4_000_000,
-                "width": photo.get("width", 4000),
-                "height": photo.get("height", 3000),
-                "url": f"{base}{FILES}a/ab/{name}.jpg",
-                "thumburl": f"{base}{FILES}thumb/a/ab/{name}.jpg/250px-{name}.jpg",
-                "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{name}.jpg",
-                "mime": photo.get("mime", "image/jpeg"),
+                "size": photo.get("size", 4_000_000),
+                "url": f"{base}{FILES}a/ab/{name}{suffix}",
+                "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{name}{suffix}",
+                **(_of_sound(photo) if "duration" in photo else _of_picture(photo, name, base)),
                 # Fields without a value are left out, as Commons does.
                 "extmetadata": {
                     field_: {"value": value, "source": "commons-desc-page"}
@@ -91,4 +99,26 @@ def _page(photo: dict[str, Any], index: int, base: str) -> dict[str, Any]:
                 },
             }
         ],
+    }
+
+
+def _of_picture(photo: dict[str, Any], name: str, base: str) -> dict[str, Any]:
+    return {
+        "width": photo.get("width", 4000),
+        "height": photo.get("height", 3000),
+        "thumburl": f"{base}{FILES}thumb/a/ab/{name}.jpg/250px-{name}.jpg",
+        "mime": photo.get("mime", "image/jpeg"),
+    }
+
+
+def _of_sound(sound: dict[str, Any]) -> dict[str, Any]:
+    """Return what iiprop=size says of a sound: it has no sides, and a duration.
+
+    https://www.mediawiki.org/wiki/API:Imageinfo
+    """
+    return {
+        "width": 0,
+        "height": 0,
+        "duration": sound["duration"],
+        "mime": sound.get("mime", "application/ogg"),
     }

@@ -151,6 +151,47 @@ def test_commons_other_works_are_left_out(commons: tuple[World, Commons], change
     assert client.photos("old harbour", "portrait") == []
 
 
+def piece(number: int, licence: str, **changes: Any) -> dict[str, Any]:
+    return {**photo(number, licence), "title": f"Slow piano {number}", "duration": 185.3, **changes}
+
+
+def test_commons_gives_music_with_its_licence(commons: tuple[World, Commons]) -> None:
+    world, client = commons
+    world.commons_library.music = [piece(9, "CC BY 4.0"), piece(10, "CC0", mime="audio/flac")]
+    world.commons_library.sound = b"OggS, and so on"
+
+    first, second = client.music("slow piano")
+
+    assert (first.kind, first.seconds, first.must_credit) == ("audio", 185.3, True)
+    assert (second.licence, second.must_credit) == ("CC0", False)
+    assert client.download(first, 0, 0) == b"OggS, and so on"
+    assert world.commons_library.searches[-1]["gsrsearch"] == "filetype:audio slow piano music"
+    world.commons_library.sound = b"<!doctype html>"
+    with pytest.raises(PlatformRejected, match="no file of the kind audio"):
+        client.download(first, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"licence": "CC BY-SA 4.0"},
+        {"licence": "CC BY-NC 3.0"},
+        {"restrictions": "trademarked"},
+        {"duration": 4.0},
+        {"duration": 4000.0},
+        {"mime": "audio/midi"},
+        {"size": 200 << 20},
+    ],
+)
+def test_commons_music_that_cannot_be_used_is_left_out(
+    commons: tuple[World, Commons], changes: dict[str, Any]
+) -> None:
+    world, client = commons
+    world.commons_library.music = [piece(9, "CC BY 4.0", **changes)]
+
+    assert client.music("slow piano") == []
+
+
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [("rate_limit", QuotaExceeded), ("html", PlatformUnavailable), ("api_error", PlatformRejected)],

@@ -52,6 +52,7 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
         "stop_after": None,
         "visual_style": "mixed",
         "music_start_seconds": None,
+        "music_search": None,
     }
     assert f"{video_id}-1" in started_executions()
     client_ = sdk.client("stepfunctions")

@@ -58,16 +58,18 @@ class Item(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A clip or photograph that a search of a library found. `address` is its file's, `page` the work's own.
+    """A clip, photograph or piece of music that a search of a library found.
+
+    `address` is its file's, `page` the work's own.
 
     `words` are the library's about it: title, tags, description. `preview` is the address of a small JPEG
-    file of it, empty if there is none. `seconds` is the length of a clip. With `must_credit` its licence
-    demands that the author is named.
+    file of it, empty if there is none. `seconds` is the length of a clip or of music. With `must_credit` its
+    licence demands that the author is named.
     """
 
     library: str
     id: str
-    kind: Literal["clip", "image"]
+    kind: Literal["clip", "image", "audio"]
     address: str
     page: str
     author: str

@@ -16,7 +16,7 @@ from showrunner.errors import PaymentRequired
 from showrunner.platforms import stock as stock_module
 from showrunner.production import files
 from showrunner.videos import shown as shown_pictures
-from tests.functions.steps.stand_ins import Platforms, stock, write
+from tests.functions.steps.stand_ins import Platforms, produced, row, stock, write
 
 pytestmark = pytest.mark.usefixtures("without_pexels")
 SPOKEN = "The old harbour slept under a grey sky, and nobody was on the pier before the boats came home."
@@ -125,3 +125,52 @@ def test_the_music_of_the_user_begins_where_the_order_says(tx: Any, platforms: P
     planned(job)
 
     assert s3.get_json(files.timeline_key(job["folder"]))["music"]["start_s"] == 12.5
+
+
+PIECE = {
+    "id": 9,
+    "title": "Slow piano",
+    "licence": "CC BY 4.0",
+    "licence_url": "https://creativecommons.org/licenses/by/4.0",
+    "artist": "Zoë",
+    "duration": 185.0,
+}
+
+
+def test_music_is_found_by_a_phrase_credited_and_fetched_once(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    library = platforms.world.commons_library
+    library.sound = b"OggS"
+    library.music = [{**PIECE, "id": 8, "title": "Loud drums"}, PIECE]
+
+    for _ in range(2):
+        event = video(manual_script=SPOKEN, music_search="slow piano")
+        job = produced(tx, platforms, event)
+
+    planned = s3.get_json(f"{job['folder']}/timeline.json")
+    found = s3.get_json(f"{job['folder']}/music.json")
+    assert planned["music"]["asset"] == {"uri": found["uri"], "sha256": found["sha256"]}
+    page = "https://commons.wikimedia.org/wiki/File:Slow_piano.ogg"
+    assert found["source"] == page
+    credit = f"Music by Zoë, CC BY 4.0 {PIECE['licence_url']}, shortened: {page}"
+    assert credit in row(tx, event["video_id"])["description"]
+    assert [path for path in library.fetched if path.endswith(".ogg")] == [
+        "/wikipedia/commons/a/ab/Slow_piano.ogg"
+    ]
+    assert len([each for each in library.searches if "filetype:audio" in each["gsrsearch"]]) == 1
+
+
+@pytest.mark.parametrize("fault", ["nothing", "html", "no sound"])
+def test_without_found_music_the_built_in_plays(
+    tx: Any, platforms: Platforms, video: Any, fault: str
+) -> None:
+    library = platforms.world.commons_library
+    if fault == "html":
+        library.outcomes.add("html")
+    if fault == "no sound":
+        library.music, library.sound = [PIECE], b"<!doctype html>"
+
+    job = produced(tx, platforms, video(manual_script=SPOKEN, music_search=f"slow piano {fault}"))
+
+    assert s3.get_json(f"{job['folder']}/timeline.json")["music"]["asset"] is None

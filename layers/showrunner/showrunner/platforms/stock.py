@@ -19,11 +19,16 @@ RESULTS = 15
 PHOTO_BYTES = 30 << 20
 # Half a minute in 1080p has 15 to 40 MB. A longer clip is left out: a function's memory holds the whole file.
 CLIP_BYTES = 64 << 20
+# Five minutes of MP3 have 5 to 12 MB, of FLAC 30.
+MUSIC_BYTES = 40 << 20
 # A shot lasts up to seven seconds; of a shorter clip the renderer would have to repeat a part.
 SHORTEST_CLIP_SECONDS = 4
 _JPEG = b"\xff\xd8\xff"
 # The type of the first box of an MP4 file, after its size.
 _MP4 = b"ftyp"
+# MP3 with and without tags, Ogg, FLAC.
+_SOUND = (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"OggS", b"fLaC")
+_MOST_BYTES = {"clip": CLIP_BYTES, "image": PHOTO_BYTES, "audio": MUSIC_BYTES}
 
 
 class Library(Protocol):
@@ -68,13 +73,16 @@ def fetch(sender: Sender, service: str, work: Work, address: str, host: str) -> 
     if not address.startswith(host):
         raise PlatformRejected(f"{service} names a file on another host: {address[:100]}")
     # Without the key: the hosts of the files don't need it.
-    most = CLIP_BYTES if work.kind == "clip" else PHOTO_BYTES
-    answer = sender.send("GET", address, until=time.monotonic() + DOWNLOAD_SECONDS, max_bytes=most)
+    until = time.monotonic() + DOWNLOAD_SECONDS
+    answer = sender.send("GET", address, until=until, max_bytes=_MOST_BYTES[work.kind])
     if answer.status in (404, 410):
         raise PlatformRejected(f"{service} has no file for {work.page} any more.")
     if answer.status != 200:
         raise PlatformUnavailable(f"{service} doesn't give the file of {work.page}: {answer.status}.")
-    is_right = answer.body[4:8] == _MP4 if work.kind == "clip" else answer.body.startswith(_JPEG)
+    if work.kind == "clip":
+        is_right = answer.body[4:8] == _MP4
+    else:
+        is_right = answer.body.startswith(_SOUND if work.kind == "audio" else _JPEG)
     if not is_right:
         raise PlatformRejected(f"What {service} gives for {work.page} is no file of the kind {work.kind}.")
     return answer.body

@@ -78,6 +78,11 @@ def pictures_key(folder: str) -> str:
     return f"{folder}/pictures.json"
 
 
+def music_key(folder: str) -> str:
+    """Return the key of the music that was found for the video, with its author and licence."""
+    return f"{folder}/music.json"
+
+
 def allowance_key(folder: str) -> str:
     """Return the key of what the video's pictures may cost: {"usd"}."""
     return f"{folder}/allowance.json"

@@ -90,6 +90,8 @@ class Job(BaseModel):
     voice_name: str = ""
     # Where the section of the user's own music begins, in seconds of the file.
     music_start_seconds: float = 0.0
+    # What music is searched for, if the user brings none.
+    music_search: str | None = None
     # The channel's niche, description and audience, as far as it has them.
     channel: dict[str, str] = {}
 

@@ -362,12 +362,14 @@ def with_credits(description: str, shown: list[dict[str, Any]]) -> str:
         # What an earlier release stored is from Pexels, or is an upload or typeset and has no author.
         if not each.get("author"):
             continue
-        author, kind = _one_line(each["author"])[:60], "Videos" if each["kind"] == "clip" else "Photos"
+        author = _one_line(each["author"])[:60]
+        kind = {"clip": "Videos", "audio": "Music"}.get(each["kind"], "Photos")
         if each.get("library") == "openai":
             kind = "Images"
         if each.get("must_credit"):
-            line = f"{each['licence']} {each['licence_url']}, cropped: {each['source']}"
-            demanded[f"{kind[:-1]} by {author}, {line}"] = None
+            changed = "shortened" if kind == "Music" else "cropped"
+            line = f"{each['licence']} {each['licence_url']}, {changed}: {each['source']}"
+            demanded[f"{kind.removesuffix('s')} by {author}, {line}"] = None
         else:
             named.setdefault(f"{kind}: %s ({LIBRARIES[each.get('library') or 'pexels']})", {})[author] = None
     asked = [line % ", ".join(authors) for line, authors in sorted(named.items(), reverse=True)]

@@ -85,11 +85,15 @@ class Picture(BaseModel):
 
 
 def plan(
-    job: Job, script: Script, recordings: list[Recording], pictures: list[list[Picture]]
+    job: Job,
+    script: Script,
+    recordings: list[Recording],
+    pictures: list[list[Picture]],
+    music: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the timeline: a scene for each passage, cut in the middle of the pause between two.
 
-    `pictures` are those of each scene's shots.
+    `pictures` are those of each scene's shots. `music` is what was found in a library, if anything was.
     """
     scenes = _scenes(job, script, recordings, pictures)
     return {
@@ -103,7 +107,7 @@ def plan(
         "outputs": [output.model_dump() for output in job.outputs],
         "title_card": _title_card(script, recordings[0]),
         "scenes": scenes,
-        "music": _music(job, script),
+        "music": _music(job, script, music),
         "captions": {"preset": job.caption_preset or _CAPTIONS[job.style], "burn_in": True, "overrides": {}},
         "loudness": {"integrated_lufs": -14.0, "true_peak_dbtp": -1.0},
         "demo": job.demo,
@@ -467,10 +471,14 @@ def _title_card(script: Script, first: Recording) -> dict[str, Any]:
     return {"text": script.title, "kicker": None, "start_s": 0.0, "end_s": round(end, 3)}
 
 
-def _music(job: Job, script: Script) -> dict[str, Any]:
-    bed = next((asset for asset in job.assets if asset.kind == "audio"), None)
+def _music(job: Job, script: Script, found: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the music: the user's own, else what was found in a library, else a track of the mood."""
+    own = next((asset for asset in job.assets if asset.kind == "audio"), None)
+    asset = _asset(own.key, own.sha256) if own else None
+    if asset is None and found:
+        asset = _asset(found["uri"], found["sha256"])
     return {
-        "asset": _asset(bed.key, bed.sha256) if bed else None,
+        "asset": asset,
         "start_s": job.music_start_seconds,
         "mood": moods.of_script(script, job.style, job.language),
         "level_db": -22.0,

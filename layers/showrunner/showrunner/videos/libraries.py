@@ -36,11 +36,27 @@ def configured() -> list[Source]:
         pixabay_library = Pixabay(key, config.setting("PIXABAY_BASE_URL"), *hosts)
         found.append(Source(pixabay.NAME, pixabay_library, _pixabay_search, _pixabay_download))
     # Wikimedia Commons and NASA need no key.
-    free = Commons(config.setting("COMMONS_BASE_URL"), config.setting("COMMONS_FILE_HOST"))
-    found.append(Source(commons.NAME, free, _commons_search, _commons_download))
+    found.append(Source(commons.NAME, _commons(), _commons_search, _commons_download))
     space = Nasa(config.setting("NASA_BASE_URL"), config.setting("NASA_FILE_HOST"))
     found.append(Source(nasa.NAME, space, _nasa_search, _nasa_download))
     return found
+
+
+class MusicSource(NamedTuple):
+    """A library of music, and what a search and a download of it happen in: its quota and breaker."""
+
+    library: Commons
+    searching: Callable[[], AbstractContextManager[None]]
+    downloading: Callable[[], AbstractContextManager[None]]
+
+
+def music() -> MusicSource:
+    """Return the library of music: Wikimedia Commons, which needs no key and names each work's licence."""
+    return MusicSource(_commons(), _commons_search, _commons_download)
+
+
+def _commons() -> Commons:
+    return Commons(config.setting("COMMONS_BASE_URL"), config.setting("COMMONS_FILE_HOST"))
 
 
 @contextlib.contextmanager

@@ -91,6 +91,15 @@ class Brief(Body):
         float | None,
         Field(ge=0, le=36_000, description="Second at which the music of the first sound asset begins."),
     ] = None
+    music_search: Annotated[
+        Line | None,
+        Field(
+            min_length=2,
+            max_length=100,
+            description="What music is searched for at Wikimedia Commons, such as calm piano. Without a "
+            "result, the built-in music of the script's mood plays. A sound asset takes precedence.",
+        ),
+    ] = None
 
     @field_validator("aspect")
     @classmethod
@@ -404,11 +413,32 @@ class ShownSource(Result):
     runners_up: Annotated[list[RunnerUp], Field(description="Works that fit less well, the best first.")]
 
 
+class FoundMusic(Result):
+    """The music of a video that was found in a library, and the right by which it is played."""
+
+    address: Annotated[
+        str,
+        Field(
+            description="Page of the work.", examples=["https://commons.wikimedia.org/wiki/File:Carefree.ogg"]
+        ),
+    ]
+    author: Annotated[str, Field(description="Who made it, as the library names them.")]
+    licence: Annotated[str, Field(description="Name of the licence.", examples=["CC BY 4.0"])]
+    licence_url: Annotated[
+        str,
+        Field(description="Text of the licence.", examples=["https://creativecommons.org/licenses/by/4.0"]),
+    ]
+    fetched_at: Annotated[Timestamp, Field(description="When the file was fetched under it.")]
+    sha256: Annotated[str, Field(description="SHA-256 of the file.")]
+    query: Annotated[str, Field(description="The phrase that found it.", examples=["calm piano"])]
+
+
 class SourceList(Result):
-    """Everything that a video shows, shot by shot."""
+    """Everything that a video shows, shot by shot, and its music if that was found in a library."""
 
     video_id: str
     sources: Annotated[list[ShownSource], Field(description="The shots in their order.")]
+    music: Annotated[FoundMusic | None, Field(description="null for built-in music and for the owner's own.")]
 
 
 class VoiceInfo(Result):

@@ -14,6 +14,7 @@ from showrunner.store.studio import videos
 from showrunner.videos import shown
 from showrunner.videos.schemas import (
     EstimatedCosts,
+    FoundMusic,
     RunnerUp,
     ScriptChanges,
     ScriptScene,
@@ -76,7 +77,17 @@ def list_sources(request: Request, video_id: str) -> SourceList:
             for scene, each in enumerate(planned["scenes"])
             for number, shot in enumerate(each.get("shots", [each]))
         ],
+        music=_music(planned, s3.find_json(files.music_key(folder))),
     )
+
+
+def _music(planned: dict[str, Any], found: dict[str, Any] | None) -> FoundMusic | None:
+    """Return the music that was found, None if the planned video doesn't play it."""
+    asset = planned["music"].get("asset")
+    if not found or not asset or asset["uri"] != found["uri"]:
+        return None
+    names = ("author", "licence", "licence_url", "fetched_at", "sha256", "query")
+    return FoundMusic(address=found["source"], **{name: found[name] for name in names})
 
 
 def _source(scene: int, number: int, visual: dict[str, Any], picture: dict[str, Any]) -> ShownSource:
@@ -100,7 +111,7 @@ def _source(scene: int, number: int, visual: dict[str, Any], picture: dict[str, 
 def _runner_up(candidate: Candidate) -> RunnerUp:
     work = candidate.work
     return RunnerUp(
-        kind=work.kind,
+        kind="clip" if work.kind == "clip" else "image",
         address=work.page,
         author=work.author,
         licence=work.licence,
