@@ -33,7 +33,7 @@ def ranked(
     *works: Work, queries: tuple[str, ...] = ("old harbour",), avoid: tuple[str, ...] = ()
 ) -> list[str]:
     found = [(query, works) for query in queries]
-    return [each.work.id for each in ranking.rank(found, queries, avoid, FRAME)]
+    return [each.work.id for each in ranking.rank(found, queries, avoid, [FRAME])]
 
 
 def test_what_shows_the_searched_things_comes_first() -> None:
@@ -77,13 +77,26 @@ def test_a_work_that_several_searches_find_is_ranked_once() -> None:
 
 
 def test_works_without_words_are_in_the_order_of_their_library() -> None:
-    candidates = ranking.rank([("sea", [work("b"), work("a")])], ["sea"], [], FRAME)
+    candidates = ranking.rank([("sea", [work("b"), work("a")])], ["sea"], [], [FRAME])
 
     assert [each.work.id for each in candidates] == ["b", "a"]
     assert all(0 < each.relevance <= 0.5 and 0 < each.score < 1 for each in candidates)
 
 
 def test_a_candidate_is_the_same_when_it_is_read_again() -> None:
-    (candidate,) = ranking.rank([("sea", [work("a", "sea")])], ["sea"], [], FRAME)
+    (candidate,) = ranking.rank([("sea", [work("a", "sea")])], ["sea"], [], [FRAME])
 
     assert ranking.read(candidate.as_dict()) == candidate
+
+
+def test_of_several_outputs_the_one_that_a_work_fits_worst_decides() -> None:
+    tall, wide = Frame(1080, 1920, 4.0), Frame(1920, 1080, 4.0)
+    works = [work("tall"), work("wide", width=3840, height=2160), work("small", width=1920, height=1080)]
+
+    def best(*frames: Frame) -> list[str]:
+        return [each.work.id for each in ranking.rank([("sea", works)], ["sea"], [], frames)]
+
+    assert best(tall)[0] == "tall"
+    assert best(wide) == ["wide", "small", "tall"] or best(wide) == ["small", "wide", "tall"]
+    # The large wide clip is as sharp as both frames are; the tall one would be enlarged in the wide frame.
+    assert best(tall, wide)[0] == "wide"

@@ -423,5 +423,8 @@ def test_a_plan_with_too_few_clips_breaks_the_channels_promise() -> None:
 
     plan(["clip"], 0.9)
     plan(["image"], 0.0)
+    # About two thirds of the shots: too near to what is promised to be sure of the film.
+    with pytest.raises(PromiseNotKept, match="for which 70% are needed"):
+        plan(["clip", "image", "clip"], 0.6)
     with pytest.raises(PromiseNotKept, match="pexels/api_key"):
         plan(["clip", "image", "image"], 0.6)

@@ -50,14 +50,15 @@ def rank(
     found: Sequence[tuple[str, Sequence[Work]]],
     queries: Sequence[str],
     avoid: Iterable[str],
-    frame: Frame,
+    frames: Sequence[Frame],
     language: str = "en",
     nearness: Mapping[str, float] | None = None,
 ) -> list[Candidate]:
     """Return the works in the order of their scores, each once, without those that show what to avoid.
 
     `found` are the results of searches: (query, works in the library's order). `queries` are all phrases of
-    the shot, the most exact first, in `language`. `nearness` has from 0 to 1 how near the text of each work
+    the shot, the most exact first, in `language`. `frames` are those of all outputs: a work is as good as it
+    is in the one that it fits worst. `nearness` has from 0 to 1 how near the text of each work
     is to the shot; without it the words of the phrases are looked for in the text.
     """
     unwanted = [words for words in map(stems, avoid) if words]
@@ -73,7 +74,7 @@ def rank(
                 fits = max(0.0, known_by_search - _A_PLACE * place)
             else:
                 fits = nearness[work.words] if nearness else _covered(about, queries)
-            candidate = Candidate(work, round(_score(work, fits, frame), 4), round(fits, 4), query)
+            candidate = Candidate(work, round(_score(work, fits, frames), 4), round(fits, 4), query)
             known = best.get((work.library, work.id))
             if known is None or known.score < candidate.score:
                 best[work.library, work.id] = candidate
@@ -100,12 +101,19 @@ def _covered(about: set[str], queries: Sequence[str]) -> float:
     return max(weighted, default=0.0)
 
 
-def _score(work: Work, fits: float, frame: Frame) -> float:
-    shape = _kept(work, frame)
-    side = min(frame.width, frame.height)
-    sharpness = min(1.0, min(work.width, work.height) / side) if work.width and work.height else 0.5
-    length = min(1.0, work.seconds / (frame.seconds + _SPARE_SECONDS)) if work.kind == "clip" else 1.0
+def _score(work: Work, fits: float, frames: Sequence[Frame]) -> float:
+    shape = min(_kept(work, frame) for frame in frames)
+    sharpness = min(_sharpness(work, frame) for frame in frames)
+    seconds = max(frame.seconds for frame in frames)
+    length = min(1.0, work.seconds / (seconds + _SPARE_SECONDS)) if work.kind == "clip" else 1.0
     return _RELEVANCE * fits + _SHAPE * shape + _SHARPNESS * sharpness + _LENGTH * length
+
+
+def _sharpness(work: Work, frame: Frame) -> float:
+    """Return how much of the frame's sharpness a picture has that fills it: 1 where no pixel is enlarged."""
+    if not work.width or not work.height:
+        return 0.5
+    return min(1.0, work.width / frame.width, work.height / frame.height)
 
 
 def _kept(work: Work, frame: Frame) -> float:

@@ -29,6 +29,9 @@ LONGEST_SHOT_SECONDS = 6.5
 # A card over footage can be read in this time, and goes a moment after its sentence. Where little is left of
 # its shot then, it stays.
 SHORTEST_OVERLAY_SECONDS, CARD_LINGERS_SECONDS = 2.0, 0.3
+# So much more of a plan must be clips than is promised of the film: a calm sea may stand as still as a
+# photograph for a moment, and transitions take their part.
+MOTION_MARGIN = 0.1
 # A picture changes a moment before its first word, but in the pause where there is one.
 CUT_LEAD_SECONDS = 0.12
 _CLIP_OPENING_SECONDS = 1.0
@@ -115,15 +118,18 @@ def plan(
 
 
 def require_motion(job: Job, timeline: dict[str, Any]) -> None:
-    """Raise PromiseNotKept if the clips fill less of the plan than the channel promises."""
+    """Raise PromiseNotKept if the clips fill too little of the plan for what the channel promises."""
     shots = [shot for scene in timeline["scenes"] for shot in scene["shots"]]
     clips = [shot for shot in shots if shot["visual"]["kind"] == "clip"]
     share = sum(shot["end_s"] - shot["start_s"] for shot in clips) / duration(timeline)
-    if share < job.promised_motion:
+    needed = min(1.0 - MOTION_MARGIN, job.promised_motion + MOTION_MARGIN)
+    # Rounded, as the message and the report name it.
+    if job.promised_motion and round(share, 2) < max(needed, job.promised_motion):
         raise PromiseNotKept(
             f"Clips were found for {share:.0%} of the video, and the channel promises motion in "
-            f"{job.promised_motion:.0%}; nothing was rendered. Photographs and generated images stand still "
-            "and don't count. Check the key pexels/api_key and its quota and retry the video, or remake it "
+            f"{job.promised_motion:.0%}, for which {max(needed, job.promised_motion):.0%} are needed: some "
+            "clips hardly move. Nothing was rendered. Photographs and generated images stand still and don't "
+            "count. Check the key pexels/api_key and its quota and retry the video, or remake it "
             "in the visual style mixed or typographic (POST …/remake)."
         )
 

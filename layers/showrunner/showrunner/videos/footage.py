@@ -153,11 +153,11 @@ class Footage:
             **({"look": look} if look else {}),
         }
 
-    def _frame(self, shot: Shot) -> Frame:
-        """Return the first output's size, and how long the shot is probably shown."""
-        first, usual = self._job.outputs[0], visuals.LENGTHS[self._job.pace].usual
+    def _frames(self, shot: Shot) -> list[Frame]:
+        """Return the size of each output, and how long the shot is probably shown."""
+        usual = visuals.LENGTHS[self._job.pace].usual
         seconds = shot.words * 60 / self._job.voice.words_per_minute if shot.words else usual
-        return Frame(first.width, first.height, seconds)
+        return [Frame(output.width, output.height, seconds) for output in self._job.outputs]
 
     def _candidates(
         self, kind: str, shot: Shot, refused: Collection[str], tried: Collection[str]
@@ -172,7 +172,7 @@ class Footage:
         nearness = self._meanings.find_nearness(
             _meant(shot), {work.words for _, works in found for work in works if work.words}
         )
-        ranked = ranking.rank(found, _queries(shot), shot.avoid, self._frame(shot), shot.language, nearness)
+        ranked = ranking.rank(found, _queries(shot), shot.avoid, self._frames(shot), shot.language, nearness)
         ranked.sort(key=lambda each: each.work.page in self._used)
         return ranked
 
@@ -183,7 +183,7 @@ class Footage:
 
         Of each search all works are returned, since their texts are compared and kept together.
         """
-        queries, frame = _queries(shot), self._frame(shot)
+        queries, frames = _queries(shot), self._frames(shot)
         found: list[tuple[str, list[Work]]] = []
         for source in [each for each in self._sources if each.name not in tried]:
             for query in queries:
@@ -192,7 +192,7 @@ class Footage:
                 if not fresh:
                     continue
                 found.append((query, works))
-                best = ranking.rank([(query, fresh)], queries, shot.avoid, frame, shot.language)
+                best = ranking.rank([(query, fresh)], queries, shot.avoid, frames, shot.language)
                 unused = [each for each in best if each.work.page not in self._used]
                 if unused and unused[0].relevance >= _GOOD:
                     return found
@@ -294,7 +294,8 @@ def _texts(shot: Shot, found: list[tuple[str, list[Work]]]) -> list[list[str]]:
 
 
 def _orientation(job: Job) -> str:
-    first = job.outputs[0]
-    return (
-        "square" if first.width == first.height else "portrait" if first.height > first.width else "landscape"
-    )
+    """Return the orientation to search for: landscape if outputs differ, of which a tall crop keeps more."""
+    shapes = {(output.width > output.height) - (output.width < output.height) for output in job.outputs}
+    if len(shapes) > 1:
+        return "landscape"
+    return {-1: "portrait", 0: "square", 1: "landscape"}[shapes.pop()]
