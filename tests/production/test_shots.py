@@ -390,8 +390,24 @@ def test_a_figure_over_footage_leaves_when_its_sentence_ends() -> None:
     shot, words = plan["scenes"][0]["shots"][0], plan["scenes"][0]["narration"]["words"]
     last = next(word for word in words if word["text"] == "long.")
     assert shot["visual"]["overlay"]["value"] == "50 m"
-    assert 0 < shot["visual"]["overlay_end_s"] - last["end_s"] < 0.5
+    # It can be read for a second and a half, and then it leaves.
+    assert 0 < shot["visual"]["overlay_end_s"] - last["end_s"] < 0.8
+    spoken = next(word for word in words if word["text"] == "50")
+    assert shot["visual"]["overlay"]["figure"]["spoken_s"] == spoken["start_s"]
     assert shot["visual"]["overlay_end_s"] < shot["end_s"] - 1
+
+
+def test_of_a_divided_card_the_part_that_speaks_the_figure_shows_it() -> None:
+    text = "Modern cables last for many years under water, and the best of them carry more than 200 terabits."
+    number = visual(template="number", text="Modern cables", value="200", label="terabits every second")
+    script, ordered = manual(text), job(visual_style="typographic")
+    whole = timeline.Picture.model_validate(visuals.generated(number, "0", "streaks"))
+
+    plan = timeline.plan(ordered, script, [recording(text, 8.0)], [[whole]])
+
+    first, second = (shot["visual"]["generated"] for shot in plan["scenes"][0]["shots"])
+    assert (first["template"], first["text"]) == ("title", "Modern cables")
+    assert second["value"] == "200 Tbit/s"
 
 
 def test_a_renderer_of_before_gets_no_cards_over_footage() -> None:

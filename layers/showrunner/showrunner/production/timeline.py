@@ -28,7 +28,7 @@ SHORTEST_SHOT_SECONDS = 1.5
 LONGEST_SHOT_SECONDS = 6.5
 # A card over footage can be read in this time, and goes a moment after its sentence. Where little is left of
 # its shot then, it stays.
-SHORTEST_OVERLAY_SECONDS, CARD_LINGERS_SECONDS = 2.0, 0.3
+SHORTEST_OVERLAY_SECONDS, CARD_LINGERS_SECONDS = 1.5, 0.3
 # So much more of a plan must be clips than is promised of the film: a calm sea may stand as still as a
 # photograph for a moment, and transitions take their part.
 MOTION_MARGIN = 0.1
