@@ -152,7 +152,8 @@ def test_commons_other_works_are_left_out(commons: tuple[World, Commons], change
 
 
 def piece(number: int, licence: str, **changes: Any) -> dict[str, Any]:
-    return {**photo(number, licence), "title": f"Slow piano {number}", "duration": 185.3, **changes}
+    plain = photo(number, licence)
+    return {**plain, "title": f"Slow piano {number}", "duration": 185.3, **changes}
 
 
 def test_commons_gives_music_with_its_licence(commons: tuple[World, Commons]) -> None:
@@ -187,7 +188,7 @@ def test_commons_music_that_cannot_be_used_is_left_out(
     commons: tuple[World, Commons], changes: dict[str, Any]
 ) -> None:
     world, client = commons
-    world.commons_library.music = [piece(9, "CC BY 4.0", **changes)]
+    world.commons_library.music = [{**piece(9, "CC BY 4.0"), **changes}]
 
     assert client.music("slow piano") == []
 
