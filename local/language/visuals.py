@@ -29,7 +29,7 @@ LONGEST_ITEM = 5
 LONGEST_STEP = 8
 LONGEST_PHRASE = 5
 LONGEST_QUOTE = 24
-LONGEST_ABOUT = 4  # words that say what a figure is about
+LONGEST_ABOUT = 6  # words that say what a figure is about
 FRAMINGS = (
     "Close view of {}",
     "Wide shot of {}",
@@ -249,7 +249,9 @@ def _number(sentences: Sequence[str]) -> dict[str, Any] | None:
     about = [
         phrase
         for phrase in noun_phrases(sentence)
-        if count_words(phrase) <= LONGEST_ABOUT and not re.search(r"\d", phrase) and phrase not in best.label
+        if count_words(phrase) <= LONGEST_ABOUT
+        and not re.search(r"\d", phrase)
+        and phrase.lower() not in best.label.lower()
     ]
     said = {"text": capitalised(about[0])} if about else {}
     return {"template": "counter" if counts else "number", "value": best.value, "label": best.label, **said}

@@ -142,17 +142,18 @@ def overlay(
 ) -> list[Layer | Lights]:
     """Lay out the card over an image or clip that is shown for `length_s` seconds, and what dims that.
 
-    Letters have a contrast of 4.5 to a white picture behind them, and a dark rim.
+    Letters have a contrast of 4.5 to a white picture behind them, a large number has 3; both have a dark rim.
     """
     plan = shot.visual.overlay
     assert plan is not None
     surface = colour.mix(colour.parse(timeline.palette.background), (0, 0, 0), 0.35)
     if colour.luminance(surface) > _DARK_SURFACE:
         surface = _BLACK
-    brightest = colour.mix((255, 255, 255), surface, _DIMMED)
-    ink, accent = (
-        _lighter(colour.parse(each), brightest) for each in (timeline.palette.text, timeline.palette.accent)
-    )
+    # As frames are blended: by their levels, not by their light.
+    brightest: colour.RGB = tuple(round(255 + (level - 255) * _DIMMED) for level in surface)  # type: ignore[assignment]
+    # A number is large: 3 is enough for it, and its dark rim has more.
+    ink = _lighter(colour.parse(timeline.palette.text), brightest, 4.5)
+    accent = _lighter(colour.parse(timeline.palette.accent), brightest, 3)
     plain = _stage(layout.shows_heading(heading, shot.visual), timeline, output, length_s)
     tones = Tones(surface, surface, surface, surface, ink, accent)
     stage = replace(plain, tones=tones, over=True)
@@ -195,15 +196,15 @@ _DIMMED, _DIMMED_EDGE = 0.66, 0.2
 _BLACK, _DARK_SURFACE = (10, 12, 20), 0.05
 
 
-def _lighter(fill: colour.RGB, behind: colour.RGB) -> colour.RGB:
-    """Return the colour, mixed with as much white as it needs for a contrast of 4.5 to a darker one."""
+def _lighter(fill: colour.RGB, behind: colour.RGB, ratio: float) -> colour.RGB:
+    """Return the colour, mixed with as much white as it needs for this contrast to a darker one."""
     shares = (step / 10 for step in range(11))
     mixed = (colour.mix(fill, (255, 255, 255), share) for share in shares)
     return next(
         (
             each
             for each in mixed
-            if colour.luminance(each) > colour.luminance(behind) and colour.contrast(each, behind) >= 4.5
+            if colour.luminance(each) > colour.luminance(behind) and colour.contrast(each, behind) >= ratio
         ),
         (255, 255, 255),
     )

@@ -140,13 +140,15 @@ PIECE = {
 def test_music_is_found_by_a_phrase_credited_and_fetched_once(
     tx: Any, platforms: Platforms, video: Any
 ) -> None:
+    stock(platforms, 1, clips=1)
     library = platforms.world.commons_library
     library.sound = b"OggS"
     library.music = [{**PIECE, "id": 8, "title": "Loud drums"}, PIECE]
 
-    for _ in range(2):
-        event = video(manual_script=SPOKEN, music_search="slow piano")
-        job = produced(tx, platforms, event)
+    event = video(manual_script=SPOKEN, music_search="slow piano")
+
+    job = produced(tx, platforms, event)
+    visuals_step.handler({"scene": 0, **job}, None)
 
     planned = s3.get_json(f"{job['folder']}/timeline.json")
     found = s3.get_json(f"{job['folder']}/music.json")
@@ -165,6 +167,7 @@ def test_music_is_found_by_a_phrase_credited_and_fetched_once(
 def test_without_found_music_the_built_in_plays(
     tx: Any, platforms: Platforms, video: Any, fault: str
 ) -> None:
+    stock(platforms, 1, clips=1)
     library = platforms.world.commons_library
     if fault == "html":
         library.outcomes.add("html")

@@ -152,6 +152,8 @@ def _content(visual: Visual, motif: figures.Motif | None) -> dict[str, Any]:
     if content["template"] == "number":
         figure = figures.read(visual.value or "", visual.label)
         content |= {"value": _cut(figure.value, _VALUE), "label": _cut(figure.label, _LABEL)}
+        if (visual.text or "").casefold() == (figure.label or "").casefold():
+            content["text"] = None
         if motif:
             content["figure"] = figure.as_plan(motif)
     return content
