@@ -218,3 +218,32 @@ def test_a_caption_ends_with_its_scene(plan):
     }
     parsed = timeline.parse(plan(scenes=[first, second], captions={"preset": "bold"}))
     assert paginate(parsed, parsed.outputs[0])[0].end_s <= 2.0
+
+
+def test_captions_that_stand_on_the_card_are_not_drawn_a_second_time(spoken):
+    document = spoken("Its heart stops when it swims.", 360, 640)
+    for text, hidden in (("Its heart stops when it swims", True), ("It swims", False)):
+        document["scenes"][0]["visual"]["generated"] = {"template": "phrase", "text": text}
+        parsed = timeline.parse(document)
+        assert bool(caption_pixels(parsed, parsed.outputs[0]).any()) is not hidden
+
+
+def test_a_card_over_a_photograph_is_drawn_until_it_leaves(plan, tmp_path):
+    """It dims the photograph, and the captions move below it."""
+    photograph = tmp_path / "white.png"
+    Image.new("RGB", (360, 640), (250, 250, 250)).save(photograph)
+    document = plan(outputs=[{"name": "o", "width": 360, "height": 640}])
+    document["scenes"][0]["visual"] = {
+        "kind": "image",
+        "asset": {"uri": "white.png"},
+        "overlay": {"template": "number", "value": "98", "label": "words", "figure": {"motif": "dots"}},
+        "overlay_end_s": 1.4,
+    }
+    parsed = timeline.parse(document)
+    composer = Composer(parsed, parsed.outputs[0], {"white.png": photograph})
+
+    shown, left = composer.draw(33).luma, composer.draw(50).luma
+
+    assert shown[300].max() < 140
+    assert left.min() > 200
+    assert layout.filled(parsed) == [(0.0, 2.0, "")]
