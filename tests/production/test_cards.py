@@ -18,6 +18,9 @@ FIGURES = [
     ("fr", "Elle a payé 3,50 € pour le pain.", "3,50 €", "pour le pain"),
     ("fr", "Il pèse 12 000 tonnes.", "12 000", "tonnes"),
     ("es", "Llegó con 1.200 kg de sal.", "1.200", "kg de sal"),
+    ("es", "Cada costa ve 2 mareas altas en 24 horas y 50 minutos.", "2", "mareas altas"),
+    ("es", "La luna está a unos 384.000 km y los atrae.", "384.000", "km"),
+    ("en", "Cables break about 150 to 200 times a year.", "150 to 200", "times a year"),
 ]
 
 
@@ -35,6 +38,8 @@ def test_a_figure_becomes_a_card_with_what_it_counts(
     [
         ("en", "He left at 9 a.m. on Jan. 5 from Pier 4."),
         ("en", "In 1858 the first cable failed."),
+        ("en", "From 1858 to 1866 nobody tried it again."),
+        ("es", "Tardó 24 horas y 50 minutos."),
         ("en", "Call 555-0199 now, or +1 415 555 0100."),
         ("en", "Version 3.13.1 came out late."),
         ("en", "It rose by 10–20 percent."),

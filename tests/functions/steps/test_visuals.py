@@ -261,6 +261,33 @@ def test_a_typographic_video_shows_no_footage(tx: Any, platforms: Platforms, vid
 
 
 @pytest.mark.usefixtures("without_pexels")
+@pytest.mark.parametrize("clips", [3, 0])
+def test_a_number_is_set_over_a_clip_and_typeset_without_one(
+    tx: Any, platforms: Platforms, video: Any, clips: int
+) -> None:
+    stock(platforms, 0, clips=clips)
+    event = video(manual_script="The old harbour has 98 boats in summer.", visual_style="mixed")
+
+    job = produced(tx, platforms, event)
+
+    picture = next(each for each in shown(job, 0) if each.get("overlay") or each["kind"] == "generated")
+    card = picture["overlay"] if clips else picture["generated"]
+    assert (picture["kind"], card["template"], card["value"]) == (
+        ("clip" if clips else "generated"), "number", "98"
+    )  # fmt: skip
+    assert card["figure"] == {"motif": "dots", "share": None, "count": 98}
+    planned = s3.get_json(f"{job['folder']}/timeline.json")
+    figures = [
+        (shot["visual"].get("overlay") or shot["visual"].get("generated") or {}).get("figure")
+        for scene in planned["scenes"]
+        for shot in scene["shots"]
+    ]
+    (figure,) = [each for each in figures if each]
+    assert figure["count"] == 98
+    assert figure["spoken_s"] > 0
+
+
+@pytest.mark.usefixtures("without_pexels")
 def test_a_video_of_footage_without_clips_is_not_rendered(tx: Any, platforms: Platforms, video: Any) -> None:
     stock(platforms, 5)
     job = prepare.handler(video(manual_script=SPOKEN, visual_style="footage"), None)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from showrunner.production import figures
 from showrunner.production.script import Visual
 from showrunner.production.segmentation import sentences
 from showrunner.production.text import UNSPACED_RUN, count_words
@@ -26,16 +27,23 @@ _CLOCK_WORD = re.compile(
     r"^\s*(?:[ap]\.?m\b|o'clock|Uhr|heures?|h\b|horas?\b|de la (?:mañana|tarde|noche))", re.IGNORECASE
 )
 _MONTH = re.compile(
-    r"^\.?\s*(?:de\s+)?(?:jan|feb|fév|mar|mär|apr|abr|avr|may|mai|jun|jui|jul|aug|ago|aoû|sep|oct|okt|out"
-    r"|nov|dec|dez|dic|déc|ene)\w*",
+    r"^\.?\s*(?:de\s+)?(?:jan(?:uary|uar|vier|eiro)?|ene(?:ro)?|feb(?:ruary|ruar|rero)?|fév(?:rier)?|fevereiro"
+    r"|mar(?:ch|zo|s|ço)?|märz?|apr(?:il)?|abr(?:il)?|avr(?:il)?|mayo?|mai|maio|jun(?:e|i|io|ho)?|juin"
+    r"|jul(?:y|i|io|ho)?|juillet|aug(?:ust)?|ago(?:sto)?|août|sept?(?:ember|embre|iembre)?|setembro"
+    r"|oct(?:ober|obre|ubre)?|okt(?:ober)?|outubro|nov(?:ember|embre|iembre|embro)?|dec(?:ember)?|dez(?:ember|embro)?"
+    r"|dic(?:iembre)?|déc(?:embre)?)\b",
     re.IGNORECASE,
 )
+# "24 hours and 50 minutes": the second figure says nothing without the first.
+_COMPOUND = re.compile(r"\d\s[^\W\d_]+\s(?:and|y|e|et|und)\s$", re.IGNORECASE)
 _MONTH_BEFORE = re.compile(
     r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s$", re.IGNORECASE
 )
 _QUOTATION = re.compile(r"[“„«「『]\s?([^“”„«»「」『』]{12,160}?)\s?[”“»」』]|\"([^\"]{12,160})\"")
 # Words of a label: what is counted, up to a verb or the next clause as far as that can be told.
 _LABEL_WORDS, _LABEL_CHARACTERS = 3, 40
+# Letters of the longest word, but for signs of units such as km.
+_SHORTEST_LABEL = 3
 # A label doesn't end with these.
 _NO_LABEL_END = frozenset(
     [
@@ -172,7 +180,10 @@ def _figure(narration: str) -> tuple[str, str] | None:
         is_amount = bool(found["currency"] or found["sign"] or found["magnitude"])
         if not is_amount and re.fullmatch(r"(?:(?:1[0-9]|20)\d\d\D*)+", number):
             continue
-        if _CLOCK_WORD.match(rest) or _MONTH.match(rest) or _MONTH_BEFORE.search(narration[: found.start()]):
+        before = narration[: found.start()]
+        if _CLOCK_WORD.match(rest) or _MONTH.match(rest) or _MONTH_BEFORE.search(before):
+            continue
+        if _COMPOUND.search(before):
             continue
         label = _label(rest)
         if not label:
@@ -194,7 +205,8 @@ def _label(rest: str) -> str:
     while words and words[-1].lower() in _NO_LABEL_END:
         words.pop()
     label = " ".join(words)
-    return label if len(label) <= _LABEL_CHARACTERS and len(max(words, key=len, default="")) >= 3 else ""
+    says = len(max(words, key=len, default="")) >= _SHORTEST_LABEL or (words and figures.is_unit(words[0]))
+    return label if says and len(label) <= _LABEL_CHARACTERS else ""
 
 
 def _phrase(narration: str, language: str) -> str | None:

@@ -105,6 +105,11 @@ def read(value: str, label: str | None) -> Figure:
     return Figure(shown, label, measure)
 
 
+def is_unit(word: str) -> bool:
+    """Return True if the word or sign is a unit's."""
+    return _unit(word) is not None
+
+
 def motif(figure: Figure, before: str, used: Counter[str]) -> Motif:
     """Return what moves around the figure: what fits, not what the figure `before` had, the least used."""
     fitting = [each for each in _MOTIFS[figure.measure] if each != before]
