@@ -1,4 +1,4 @@
-"""What moves around a number: drawings whose points light up one after another, and then glow in turn."""
+"""Draw what moves around a number: lights that come on one after another, and then glow in turn."""
 
 import math
 from collections.abc import Callable

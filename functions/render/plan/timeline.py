@@ -91,7 +91,7 @@ class Narration:
 
 @dataclass(frozen=True)
 class Figure:
-    """What moves around a number: its motif, and the share (0 to 1) or the count that the motif shows.
+    """Hold what moves around a number: its motif, and the share (0 to 1) or the count that the motif shows.
 
     The number is spoken at `spoken_s` of the video.
     """
