@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import httpx
@@ -203,7 +204,7 @@ def wait(api: httpx.Client, owner: str, files: set[str]) -> dict[str, dict[str, 
 def show(title: str, expected: list[Expected], records: dict[str, dict[str, Any]]) -> None:
     # It fits into the 80 columns of a log.
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-    table.add_column("report", no_wrap=True, overflow="ellipsis", min_width=18)
+    table.add_column("report", no_wrap=True, overflow="ellipsis", max_width=30)
     for name in ("rows", "accepted", "rejected", "new/changed/gone"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -242,15 +243,20 @@ def show_money(month: str, money: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     table.add_column("status")
     for line in money["lines"]:
-        amounts = [line[name] or "" for name in ("paid_usd", "reported_usd", "difference_usd")]
+        amounts = [_amount(line[name]) for name in ("paid_usd", "reported_usd", "difference_usd")]
         named = line["revenue_type"]
         table.add_row(named, *amounts, line["status"])
         for kinds in line["missing"]:
             table.add_row(f"  missing: {' or '.join(kinds)}")
-    total = [money[name] or "" for name in ("paid_usd", "reported_usd", "difference_usd")]
+    total = [_amount(money[name]) for name in ("paid_usd", "reported_usd", "difference_usd")]
     table.add_row("total", *total, money["status"], style="bold")
     console.print()
     console.print(table)
+
+
+def _amount(usd: str | None) -> str:
+    """Return an amount with the digits that fit into a column; reports have up to twelve behind the point."""
+    return "" if usd is None else f"{Decimal(usd):.4f}"
 
 
 def refuse_faults(

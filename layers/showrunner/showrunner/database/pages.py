@@ -190,12 +190,13 @@ def fetch(
     item, short, size = query.definition.item, alias(query.definition), query.definition.bytes
     begin, counted = "", "NULL::bigint"
     table = f"{source} {short}" if source else query.definition.source
-    where = query.where
+    where, row_order, later = query.where, order_by(query), after(query)
     if matches:
         where = query.definition.once or "true"
         begin = f"WITH matches AS MATERIALIZED ({matches})"
-        # OFFSET 0 keeps the look-ups out of the sort: only until the page is full.
-        table = f"(SELECT * FROM matches {short} ORDER BY {order_by(query)} OFFSET 0) {short}"
+        # Sorted before the look-ups, these end when the page is full.
+        table = f"{in_order(query, f'matches {short} WHERE true{later}')} {short}"
+        row_order, later = order_by(sorted_by(query)), ""
         cap = f" LIMIT {query.definition.total_cap + 1}" if query.definition.total_cap else ""
         counted = f"(SELECT count(*) FROM (SELECT FROM matches {short} WHERE {where}{cap}) capped)"
     places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
@@ -217,8 +218,8 @@ def fetch(
                             THEN ({item})::text END AS item,
                        json_build_array({places})::text AS place,
                        row_number() OVER so_far AS n
-                  FROM (SELECT * FROM {table} WHERE {where}{after(query)}
-                         ORDER BY {order_by(query)} LIMIT :limit + 1 OFFSET {offset}) {short}
+                  FROM (SELECT * FROM {table} WHERE {where}{later}
+                         ORDER BY {row_order} LIMIT :limit + 1 OFFSET {offset}) {short}
                 WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) items
             WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) page
     """
@@ -254,6 +255,30 @@ def order_by(query: Query) -> str:
     return ", ".join(
         f"{columns[name].expression} {'DESC' if descending else 'ASC'}" for name, descending in query.order
     )
+
+
+def in_order(query: Query, source: str, rows: int | None = None) -> str:
+    """Return the query, in parentheses, of a source's rows in the order of the list, at most `rows` of them.
+
+    `source`: what follows FROM, with its condition. What the rows are sorted by is in the columns order_0,
+    order_1 …, by which the planner knows that `sorted_by` needs no other sort.
+    """
+    columns = "".join(
+        f", {query.definition.columns[name].expression} AS order_{number}"
+        for number, (name, _) in enumerate(query.order)
+    )
+    end = "OFFSET 0" if rows is None else f"LIMIT {rows}"
+    return f"(SELECT {alias(query.definition)}.*{columns} FROM {source} ORDER BY {order_by(query)} {end})"
+
+
+def sorted_by(query: Query) -> Query:
+    """Return the query of rows that come from `in_order`."""
+    columns, short = query.definition.columns, alias(query.definition)
+    named = {
+        name: columns[name]._replace(expression=f"{short}.order_{number}")
+        for number, (name, _) in enumerate(query.order)
+    }
+    return query._replace(definition=query.definition._replace(columns=columns | named))
 
 
 def after(query: Query) -> str:

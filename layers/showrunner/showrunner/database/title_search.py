@@ -110,18 +110,8 @@ def _is_indexed(tx: db.Transaction, pattern: str) -> bool:
 
 
 def _window(query: Query, rows: int, where: str) -> str:
-    """Return the query of the first `rows` rows after the cursor's place, with what they are sorted by.
-
-    The columns order_0, order_1 … tell the planner that the rows come in order, so that it stops when a page
-    is full instead of sorting them again.
-    """
-    columns = "".join(
-        f", {query.definition.columns[name].expression} AS order_{number}"
-        for number, (name, _) in enumerate(query.order)
-    )
-    return f"""(SELECT {pages.alias(query.definition)}.*{columns}
-                  FROM {query.definition.source} WHERE {where}{pages.after(query)}
-                 ORDER BY {pages.order_by(query)} LIMIT {rows})"""
+    """Return the query of the first `rows` rows after the cursor's place."""
+    return pages.in_order(query, f"{query.definition.source} WHERE {where}{pages.after(query)}", rows)
 
 
 def _sample(tx: db.Transaction, matching: Query, rows: int, where: str) -> tuple[int, int]:
@@ -153,20 +143,11 @@ def _rows_to_scan(tx: db.Transaction, query: Query, wanted: int, hits: int) -> i
 
 def _scan(tx: db.Transaction, matching: Query, rows: int, limit: int, offset: int, where: str) -> Rows:
     """Return a page of the matches among the first `rows` rows after the cursor's place."""
-    short, columns = pages.alias(matching.definition), matching.definition.columns
-    ordered = {
-        name: columns[name]._replace(expression=f"{short}.order_{number}")
-        for number, (name, _) in enumerate(matching.order)
-    }
     # The window has the filters and the place already.
-    inner = matching._replace(
-        where=_matching_rows(matching),
-        definition=matching.definition._replace(columns=columns | ordered),
-        place=None,
+    inner = pages.sorted_by(matching)._replace(
+        where=_matching_rows(matching), parameters=pages.bindings(matching), place=None
     )
-    found = _window(matching, rows, where)
-    parameters = {**inner.parameters, **pages.bindings(matching)}
-    return pages.fetch(tx, inner._replace(parameters=parameters), limit, offset, source=found)
+    return pages.fetch(tx, inner, limit, offset, source=_window(matching, rows, where))
 
 
 def _page(query: Query, found: Rows, offset: int, hits: int | None) -> TitlePage:
