@@ -16,6 +16,7 @@ from showrunner.aws import sdk
 from showrunner.database import db
 from showrunner.rights import sheets
 from showrunner.store.accounts import members
+from showrunner.store.rights import content_owners
 from tests.conftest import Client, add_organisation, add_user, send
 from tests.rights.conftest import add_owner, deliver
 from tests.rights.test_snapshots import HEADER, claim
@@ -140,6 +141,17 @@ def test_a_platform_admin_adds_content_owners_and_their_names_are_unique(tx, sig
     other = f"/api/v1/admin/organisations/{add_organisation(tx)}/content-owner"
     assert admin("POST", other, {"name": "NEW_label"}).status == 409
     assert admin("POST", path, {"name": "a/b"}).status == 400
+
+    def uses_service_account():
+        (owner,) = content_owners.list_of(tx, organisation_id)
+        return owner["uses_service_account"]
+
+    assert not uses_service_account()
+    admin("POST", path, {"name": "New_Label", "uses_service_account": True})
+    admin("POST", path, {"name": "New_Label", "youtube_id": "id0iPcHV"})
+    assert uses_service_account()
+    admin("POST", path, {"name": "New_Label", "uses_service_account": False})
+    assert not uses_service_account()
 
 
 def test_the_samples_are_answered(event, label, owner, drop):
