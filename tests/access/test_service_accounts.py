@@ -13,6 +13,7 @@ from showrunner.accounts import youtube_access
 from showrunner.aws import ssm
 from showrunner.errors import CredentialRejected
 from showrunner.keys import trials
+from showrunner.models import SERVICE_ACCOUNT_CONNECTION
 from showrunner.platforms import google
 from showrunner.platforms.google import Google
 from tests.conftest import put_secrets
@@ -109,12 +110,12 @@ def test_a_key_that_is_none_says_what_to_store(text):
 def test_a_key_is_tried_before_it_is_used_and_both_are_valid_while_it_is_replaced(platforms, known, keys):
     youtube_access._service_tokens.clear()
     put_secrets({service_accounts.SECRET: keys[0].text})
-    first = youtube_access.access_token(service_accounts.CONNECTION_ID, "any")
-    assert youtube_access.access_token(service_accounts.CONNECTION_ID, "any") == first
+    first = youtube_access.access_token(SERVICE_ACCOUNT_CONNECTION, "any")
+    assert youtube_access.access_token(SERVICE_ACCOUNT_CONNECTION, "any") == first
 
     trials.try_key(service_accounts.SECRET, keys[1].text)
     put_secrets({service_accounts.SECRET: keys[1].text})
-    second = youtube_access.access_token(service_accounts.CONNECTION_ID, "any")
+    second = youtube_access.access_token(SERVICE_ACCOUNT_CONNECTION, "any")
     assert second != first
     assert {first, second} <= platforms.sign_ins.access_tokens.keys()
 
@@ -124,6 +125,6 @@ def test_a_key_is_tried_before_it_is_used_and_both_are_valid_while_it_is_replace
         trials.try_key(service_accounts.SECRET, keys[0].text)
     youtube_access._service_tokens.clear()
     ssm._secrets[service_accounts.SECRET] = (time.monotonic(), keys[0].text)
-    assert youtube_access.access_token(service_accounts.CONNECTION_ID, "any")
+    assert youtube_access.access_token(SERVICE_ACCOUNT_CONNECTION, "any")
     ssm.remove(service_accounts.SECRET)
     ssm.forget()

@@ -3,6 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+# What change sets and streams name in place of a connected account, when the stage's service account at Google
+# acts. No account has it: the ids of connections are made of their names, with another version number.
+SERVICE_ACCOUNT_CONNECTION = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
 
 class Usage(NamedTuple):
     """Tokens of one response as OpenAI counts them.

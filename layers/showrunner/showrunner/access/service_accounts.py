@@ -17,9 +17,6 @@ from showrunner.platforms import google
 from showrunner.platforms.google import Google
 
 SECRET = "google/service_account"  # noqa: S105 - its name
-# What change sets and streams name in place of a connected account. No account has it: ids of connections are
-# made of their names, with another version number (accounts/connections.py).
-CONNECTION_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 # Content ID, reports, and reports with money.
 SCOPES = (*google.OWNER, google.ANALYTICS)
 # The most that Google takes.

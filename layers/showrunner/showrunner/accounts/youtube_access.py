@@ -11,6 +11,7 @@ from showrunner.access import sealing, service_accounts
 from showrunner.accounts import connections, google_clients
 from showrunner.aws import dynamodb, ssm
 from showrunner.errors import CredentialRejected, Disconnected, PlatformRejected, PlatformUnavailable
+from showrunner.models import SERVICE_ACCOUNT_CONNECTION
 from showrunner.platforms.google import Google
 
 # A token that ends sooner is renewed first: a step of a publication takes at most ten minutes.
@@ -26,10 +27,10 @@ _service_tokens: dict[str, tuple[str, float]] = {}
 def access_token(connection_id: str, organisation_id: str, *, refused: str | None = None) -> str:
     """Return a token that lasts for a while. `refused`: the one that YouTube has just answered 401 to.
 
-    `connection_id` of service_accounts means that account. Raises Disconnected when the account must be
+    `connection_id`: SERVICE_ACCOUNT_CONNECTION means that account. Raises Disconnected when the account must be
     connected again, PlatformUnavailable while another worker renews the token or Google is away.
     """
-    if connection_id == service_accounts.CONNECTION_ID:
+    if connection_id == SERVICE_ACCOUNT_CONNECTION:
         return _of_service_account(refused)
     known = _find(connection_id, organisation_id)
     if known is not None and known != refused:
@@ -70,7 +71,7 @@ class Account:
             self._token = access_token(*self._ids, refused=self._token)
             return call(self._token)
         except PlatformRejected as error:
-            if self._ids[0] == service_accounts.CONNECTION_ID and error.reason == "forbidden":
+            if self._ids[0] == SERVICE_ACCOUNT_CONNECTION and error.reason == "forbidden":
                 raise PlatformRejected(f"{error.message} {_not_invited()}", error.reason) from error
             raise
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from showrunner.access import service_accounts
 from showrunner.database import db
+from showrunner.models import SERVICE_ACCOUNT_CONNECTION
 from showrunner.rights import claim_rules
 from showrunner.store.accounts import connected_accounts
 
@@ -23,7 +23,7 @@ def find(tx: db.Transaction, organisation_id: str, owner: dict[str, Any], *scope
     which a person's account needs one.
     """
     if owner["uses_service_account"]:
-        return service_accounts.CONNECTION_ID
+        return SERVICE_ACCOUNT_CONNECTION
     found = (connected_accounts.find_with_scope(tx, organisation_id, scope) for scope in scopes)
     return next((each for each in found if each is not None), None)
 
