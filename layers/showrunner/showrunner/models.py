@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-# What change sets and streams name in place of a connected account, when the stage's service account at Google
-# acts. No account has it: the ids of connections are made of their names, with another version number.
+# What change sets and streams name in place of a connected account, where the stage's service account at
+# Google acts. No account has it: the ids of connections are made of their names, with another version number.
 SERVICE_ACCOUNT_CONNECTION = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 

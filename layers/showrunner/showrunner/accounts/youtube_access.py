@@ -27,8 +27,8 @@ _service_tokens: dict[str, tuple[str, float]] = {}
 def access_token(connection_id: str, organisation_id: str, *, refused: str | None = None) -> str:
     """Return a token that lasts for a while. `refused`: the one that YouTube has just answered 401 to.
 
-    `connection_id`: SERVICE_ACCOUNT_CONNECTION means that account. Raises Disconnected when the account must be
-    connected again, PlatformUnavailable while another worker renews the token or Google is away.
+    `connection_id`: SERVICE_ACCOUNT_CONNECTION for that account. Raises Disconnected when the account must
+    be connected again, PlatformUnavailable while another worker renews the token or Google is away.
     """
     if connection_id == SERVICE_ACCOUNT_CONNECTION:
         return _of_service_account(refused)
