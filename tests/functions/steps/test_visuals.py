@@ -300,6 +300,31 @@ def test_a_video_of_footage_without_clips_is_not_rendered(tx: Any, platforms: Pl
 
 
 @pytest.mark.usefixtures("without_pexels")
+def test_a_retry_of_a_video_of_footage_searches_again_for_the_clips_that_it_lacked(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    stock(platforms, 0, clips=5)
+    for _ in range(4):
+        platforms.photographs.outcomes.add("server_error")
+    platforms.world.commons_library.image = b"\xff\xd8\xff\xe0"
+    platforms.world.commons_library.photos = [
+        {"id": 7, "title": "Old harbour", "licence": "CC0", "licence_url": "https://x.example"}
+    ]
+    job = prepare.handler(video(manual_script="The old harbour sleeps.", visual_style="footage"), None)
+    write(job)
+    visuals_step.handler({"scene": 0, **job}, None)
+    assert [each["kind"] for each in shown(job, 0)] == ["image"]
+
+    while platforms.photographs.outcomes.take():
+        pass
+    document = s3.get_json(f"{job['folder']}/job.json")
+    s3.put_json(f"{job['folder']}/job.json", {**document, "attempt": 2})
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert [each["kind"] for each in shown(job, 0)] == ["clip"]
+
+
+@pytest.mark.usefixtures("without_pexels")
 def test_the_next_library_is_asked_when_one_is_down_and_its_licence_is_credited(
     tx: Any, platforms: Platforms, video: Any
 ) -> None:

@@ -86,13 +86,18 @@ class Chooser:
         return files.digest(shot.model_dump(), outputs, wish.model_dump() if wish else None)
 
     def _known(self, scene: int, found: list[Shot]) -> dict[int, dict[str, Any]]:
-        """Return the files that an earlier attempt chose for the same shots, by their numbers."""
+        """Return the files that an earlier attempt chose for the same shots, by their numbers.
+
+        Of a video that promises motion only clips are kept: an attempt without enough of them searches again.
+        """
+        kinds = ("clip",) if self._job.promised_motion else ("clip", "image")
         stored = s3.find_json(files.visual_key(self._job.folder, scene))
         known = visuals.pictures_of(stored) if stored else []
         return {
             number: {name: value for name, value in picture.items() if name != "words"}
             for number, (picture, shot) in enumerate(zip(known, found, strict=False))
-            if picture.get(ASKED) == self._asked(scene, shot) and s3.size(s3.key(picture["uri"])) is not None
+            if picture.get(ASKED) == self._asked(scene, shot) and picture["kind"] in kinds
+            if s3.size(s3.key(picture["uri"])) is not None
         }
 
     def _shown(self, shots: list[list[Shot]], scene: int) -> list[dict[str, Any]]:
