@@ -1,6 +1,6 @@
 """Metrics machine, step FetchSocial -> answers about an account that its owner connected are archived.
 
-They come from TikTok, Instagram or YouTube Analytics. No database.
+They come from TikTok, Instagram, YouTube Analytics or YouTube's Reporting API. No database.
 """
 
 from typing import Any
@@ -18,8 +18,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         event["key"],
         organisation_id=event["organisation_id"],
         artist_id=event["artist_id"],
-        # Batches of the release before have neither.
+        # Batches of earlier releases lack some of these.
         reading=event.get("reading", ""),
         since=event.get("since", ""),
+        after=event.get("after"),
+        days=event.get("days"),
     )
     return connected_fetching.fetch(batch)

@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from local.outcomes import Outcomes
@@ -35,6 +36,7 @@ METRICS = ("views", "reach", "total_interactions", "likes", "comments", "saves",
 OUTCOMES = ("limit", "transient", "bad_gateway", "truncated", "password_changed", "full")
 # Followers grow from this moment on: 2026-01-01, in seconds.
 BEGIN = 1_767_225_600
+DAY = 86_400
 
 
 class Grant(NamedTuple):
@@ -53,13 +55,14 @@ class App:
     """An app at Instagram.
 
     `figures`: name of the account -> fields of the profile that replace invented ones. `unknown`: names whose
-    insights are empty, as on the first days.
+    insights are empty, as on the first days. `silent`: days (ISO dates) without insights of any account.
     """
 
     client_id: str = "local"
     client_secret: str = "local"  # noqa: S105 - the launcher's default
     figures: dict[str, Json] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
     codes: dict[str, consent.Code] = field(default_factory=dict)
     short_tokens: dict[str, Grant] = field(default_factory=dict)
     long_tokens: dict[str, Grant] = field(default_factory=dict)
@@ -249,12 +252,30 @@ def _insights(app: App, request: Request, grant: Grant, account: str) -> Reply:
         return _error(400, 100, "Object does not exist or cannot be loaded", 33)
     if INSIGHTS not in grant.scopes:
         return _error(403, 10, "Application does not have permission for this action")
+    days = _days(query)
+    if isinstance(days, Reply):
+        return days
     values = [
-        {"name": metric, "period": "day", "total_value": {"value": 100 * (number + 1)}}
+        {"name": metric, "period": "day", "total_value": {"value": 100 * (number + 1) * len(days)}}
         for number, metric in enumerate(metrics)
     ]
     # Empty instead of 0, up to two days late.
-    return Reply.json({"data": [] if grant.person in app.unknown else values})
+    is_unknown = grant.person in app.unknown or bool(app.silent.intersection(days))
+    return Reply.json({"data": [] if is_unknown else values})
+
+
+def _days(query: dict[str, str]) -> list[str] | Reply:
+    """Return the days (ISO dates, UTC) from since to until, or the error for these."""
+    since, until = query.get("since", ""), query.get("until", "")
+    if not since.isdigit() or not until.isdigit() or int(since) >= int(until):
+        return _error(400, 100, "(#100) since param is not valid")
+    if int(until) - int(since) > LIMITS["insights_days"] * DAY:
+        return _error(
+            400, 100, "(#100) There cannot be more than 30 days (2592000 s) between since and until"
+        )
+    if int(since) < clock.now() - LIMITS["insights_kept_days"] * DAY:
+        return _error(400, 100, "(#100) Insights older than two years are not available")
+    return [datetime.fromtimestamp(at, UTC).date().isoformat() for at in range(int(since), int(until), DAY)]
 
 
 def _post_insights(query: dict[str, str], grant: Grant, post: str) -> Reply:

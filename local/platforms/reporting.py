@@ -1,7 +1,8 @@
 """YouTube Reporting API v1: types, jobs and reports of content owners and channels, and their files.
 
 Calls are checked against the discovery document in google-api-python-client. YouTube makes some jobs by
-itself (system-managed); reports are put in by POST /_state or by tests.
+itself (system-managed); reports are put in by POST /_state or by tests, and those of channels are invented
+(channel_reports.py). A report is deleted after 60 days, one of the time before its job after 30.
 https://developers.google.com/youtube/reporting
 """
 
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.platforms import discovery, owner, schemas, youtube
+from local.platforms import channel_reports, clock, discovery, owner, schemas, youtube
 from local.platforms.http import Reply, Request
 from local.platforms.rights import Jobs
 from local.platforms.world import World
@@ -25,6 +26,7 @@ PREFIX = "/v1/"
 PATHS = ("/v1/reportTypes", "/v1/jobs", "/v1/media")
 MONETARY = "https://www.googleapis.com/auth/yt-analytics-monetary.readonly"
 PAGE = 50
+KEPT_DAYS, BACKFILL_DAYS = 60, 30
 
 
 def answer(world: World, request: Request) -> Reply | None:
@@ -67,8 +69,25 @@ class _Call:
             raise ApiError(403, "forbidden", "The caller has no permission.", "global", "PERMISSION_DENIED")
         self.world, self.request, self.query, self.path = world, request, request.query, path
         self.grant, self.called = grant, called
-        self.account = owner_id or grant.email
+        # An account's channel: the one that it has chosen, or its first.
+        channel_id = grant.channel or next(iter(world.owned.get(grant.email) or []), "")
+        self.is_channel = owner_id is None and bool(channel_id)
+        self.account = owner_id or channel_id or grant.email
         self.state: Jobs = world.reporting
+
+    @property
+    def types(self) -> dict[str, Json]:
+        """The types that there are for the account."""
+        return (channel_reports.TYPES if self.is_channel else {}) | self.state.types
+
+    def reports(self) -> dict[str, Json]:
+        """Return the reports that YouTube has made and not deleted yet, of all jobs."""
+        now = clock.now()
+        for id_, job in self.state.jobs.items():
+            if job["account"] == self.account and self.is_channel:
+                made = channel_reports.made(self.world, self.account, id_, job, now)
+                self.state.reports = made | self.state.reports
+        return {id_: each for id_, each in self.state.reports.items() if _is_kept(self.state, each, now)}
 
     def job(self) -> Json:
         found = self.state.jobs.get(self.path["jobId"])
@@ -93,7 +112,7 @@ def _is_shown(call: _Call, each: Json) -> bool:
 
 
 def list_types(call: _Call) -> Reply:
-    items = [{"id": id_, **each} for id_, each in call.state.types.items() if _is_shown(call, each)]
+    items = [{"id": id_, **each} for id_, each in call.types.items() if _is_shown(call, each)]
     return _page(call, "reportTypes", items)
 
 
@@ -117,7 +136,7 @@ def create_job(call: _Call) -> Reply:
         raise ApiError(400, "parseError", "Parse Error", "global") from error
     if problem := schemas.check_body(API, call.called, body):
         raise ApiError(400, problem.reason, problem.message, "global", "INVALID_ARGUMENT")
-    type_ = call.state.types.get(body.get("reportTypeId", ""))
+    type_ = call.types.get(body.get("reportTypeId", ""))
     if type_ is None or type_.get("systemManaged") or not body.get("name"):
         raise ApiError(400, "badRequest", "The report type can't have a job.", "global", "INVALID_ARGUMENT")
     jobs = call.state.jobs
@@ -127,7 +146,7 @@ def create_job(call: _Call) -> Reply:
     ):
         raise ApiError(409, "alreadyExists", "Requested entity already exists", "global", "ALREADY_EXISTS")
     id_ = f"job-{len(jobs) + 1}"
-    created = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    created = datetime.fromtimestamp(clock.now(), UTC).isoformat().replace("+00:00", "Z")
     jobs[id_] = {"account": call.account, **body, "createTime": created}
     return Reply.json(_job(id_, jobs[id_]))
 
@@ -135,7 +154,8 @@ def create_job(call: _Call) -> Reply:
 def list_reports(call: _Call) -> Reply:
     """Answer jobs.reports.list, newest first."""
     call.job()
-    after = call.query.get("createdAfter", "")
+    after, first = call.query.get("createdAfter", ""), call.query.get("startTimeAtOrAfter", "")
+    before = call.query.get("startTimeBefore", "")
     items = [
         {
             "id": id_,
@@ -143,17 +163,35 @@ def list_reports(call: _Call) -> Reply:
             "downloadUrl": f"{call.request.base}/v1/media/{call.account}/jobs/{each['jobId']}/reports/{id_}"
             "?alt=media",
         }
-        for id_, each in call.state.reports.items()
-        if each["jobId"] == call.path["jobId"] and each["createTime"] > after
+        for id_, each in call.reports().items()
+        if each["jobId"] == call.path["jobId"]
+        and (not after or _moment(each["createTime"]) > _moment(after))
+        and (not first or _moment(each["startTime"]) >= _moment(first))
+        and (not before or _moment(each["startTime"]) < _moment(before))
     ]
     return _page(call, "reports", sorted(items, key=lambda each: str(each["createTime"]), reverse=True))
 
 
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ApiError(400, "badRequest", "Invalid time.", "global", "INVALID_ARGUMENT") from error
+
+
+def _is_kept(state: Jobs, report: Json, now: float) -> bool:
+    """Return whether YouTube still has a report: 60 days, 30 for one of the time before its job."""
+    begun = state.jobs.get(report["jobId"], {}).get("createTime")
+    is_backfill = begun is not None and _moment(report["endTime"]) <= _moment(begun)
+    kept = BACKFILL_DAYS if is_backfill else KEPT_DAYS
+    return now - _moment(report["createTime"]).timestamp() < kept * 86_400
+
+
 def download(call: _Call) -> Reply:
     """Answer media.download: gzip, in parts if the caller asks for a range."""
-    report = call.state.reports.get(call.path["resourceName"].rpartition("/")[2])
+    report = call.reports().get(call.path["resourceName"].rpartition("/")[2])
     job = call.state.jobs.get(report["jobId"]) if report else None
-    mine = (call.grant.email, *call.world.rights.members.get(call.grant.email, []))
+    mine = (call.account, call.grant.email, *call.world.rights.members.get(call.grant.email, []))
     if report is None or job is None or job["account"] not in mine or call.query.get("alt") != "media":
         raise ApiError(404, "notFound", "Requested entity was not found.", "global", "NOT_FOUND")
     headers = call.request.headers

@@ -17,6 +17,7 @@ from functions.spotify import app as spotify
 from functions.youtube import app as youtube
 from showrunner.aws import s3, sdk
 from showrunner.database import db
+from showrunner.metrics import clients
 from tests.conftest import Client, put_secrets
 
 
@@ -124,3 +125,43 @@ def consent(address, name="ada", without=""):
         assert page.status == 302, page.read()
         back = urlsplit(page.headers["location"])
     return {name: values[0] for name, values in parse_qs(back.query).items()}
+
+
+CHANNEL, OTHER = "UC" + "a" * 22, "UC" + "b" * 22
+OWNER = "ada@example.com"
+NAMES = ("google/client_id", "google/client_secret")
+
+
+@pytest.fixture
+def google(world, monkeypatch):
+    """Return the world, in which a person owns two channels; the stage has a client at Google."""
+    base = os.environ["YOUTUBE_BASE_URL"]
+    for name in ("GOOGLE_URL", "YOUTUBE_ANALYTICS_URL", "REPORTING_URL"):
+        monkeypatch.setenv(name, base)
+    put_secrets(dict.fromkeys(NAMES, "local"))  # as other tests have them, who need them afterwards
+    clients.client_of_analytics.cache_clear()
+    for channel in (CHANNEL, OTHER):
+        world.channels[channel] = {"title": "Tides", "views": 5, "videos": 1, "subscribers": 7}
+    world.owned[OWNER] = [CHANNEL, OTHER]
+    world.videos["vid00000000"] = {
+        "channel_id": CHANNEL,
+        "title": "Tide",
+        "published_at": "2026-11-01T00:00:00Z",
+        "views": 90,
+    }
+    yield world
+    clients.client_of_analytics.cache_clear()
+
+
+@pytest.fixture
+def artist(person):
+    return person("POST", "/api/v1/artists", {"name": "Tides", "tier": "active"}).body["artist"]["id"]
+
+
+def connect(person, artist, *, channel=CHANNEL, revenue=False, without=""):
+    path = f"/api/v1/artists/{artist}/accounts/youtube"
+    begun = person("GET", f"{path}/connect?revenue={'true' if revenue else 'false'}")
+    assert begun.status == 200, begun.body
+    back = consent(begun.body["authorization_url"], f"{OWNER}&channel={channel}", without)
+    cookie = begun.headers["set-cookie"].partition(";")[0]
+    return person("POST", f"{path}/callback", {"code": back["code"], "state": back["state"]}, cookie=cookie)

@@ -10,58 +10,18 @@ from local.platforms import youtube_analytics as stand_in
 from showrunner import quotas
 from showrunner.aws import s3, schedules
 from showrunner.database import db
-from showrunner.metrics import clients, fetching, grants
+from showrunner.metrics import grants
 from showrunner.store.metrics import points
-from tests.conftest import put_secrets
-from tests.metrics.conftest import consent, run
-
-CHANNEL, OTHER = "UC" + "a" * 22, "UC" + "b" * 22
-OWNER = "ada@example.com"
-NAMES = ("google/client_id", "google/client_secret")
+from tests.metrics.conftest import CHANNEL, OTHER, OWNER, connect, run
 
 
-@pytest.fixture
-def google(world, monkeypatch):
-    """Return the world, in which a person owns two channels; the stage has a client at Google."""
-    base = fetching.config.setting("YOUTUBE_BASE_URL")
-    for name in ("GOOGLE_URL", "YOUTUBE_ANALYTICS_URL"):
-        monkeypatch.setenv(name, base)
-    put_secrets(dict.fromkeys(NAMES, "local"))  # as other tests have them, who need them afterwards
-    clients.client_of_analytics.cache_clear()
-    for channel in (CHANNEL, OTHER):
-        world.channels[channel] = {"title": "Tides", "views": 5, "videos": 1, "subscribers": 7}
-    world.owned[OWNER] = [CHANNEL, OTHER]
-    world.videos["vid00000000"] = {
-        "channel_id": CHANNEL,
-        "title": "Tide",
-        "published_at": "2026-11-01T00:00:00Z",
-        "views": 90,
-    }
-    yield world
-    clients.client_of_analytics.cache_clear()
-
-
-@pytest.fixture
-def artist(person):
-    return person("POST", "/api/v1/artists", {"name": "Tides", "tier": "active"}).body["artist"]["id"]
-
-
-def connect(person, artist, *, channel=CHANNEL, revenue=False, without=""):
-    path = f"/api/v1/artists/{artist}/accounts/youtube"
-    begun = person("GET", f"{path}/connect?revenue={'true' if revenue else 'false'}")
-    assert begun.status == 200, begun.body
-    back = consent(begun.body["authorization_url"], f"{OWNER}&channel={channel}", without)
-    cookie = begun.headers["set-cookie"].partition(";")[0]
-    return person("POST", f"{path}/callback", {"code": back["code"], "state": back["state"]}, cookie=cookie)
-
-
-def planned(name):
+def planned(name, reading="analytics"):
     from functions.collect import app as collect
 
     schedules.look_again("metrics-items-youtube", 0)
     place = collect.handler({"run": name, "platform": "youtube", "part": "items"}, None)
     found = s3.get_json(place["key"]) if place["batches"] else []
-    return [each for each in found if each["reading"] == "analytics"]
+    return [each for each in found if each["reading"] == reading]
 
 
 def collect_days(name):
@@ -144,6 +104,21 @@ def test_a_revised_day_replaces_the_one_before_and_missed_days_are_filled(person
     assert {each["day"]: each["value"] for each in known}[first.isoformat()] == 77_777
     assert db.value(tx, "SELECT count(*) FROM metrics.days WHERE metric = 'views'") == 363 + 20
     assert len(known) == 60 - 3 or len(known) == 60 - 2  # UTC may be a day ahead of Los Angeles
+
+
+def test_a_gap_among_the_known_days_is_filled(person, tx, google, artist):
+    connect(person, artist)
+    run("accounts")
+    collect_days("first")
+    gap = today() - timedelta(days=100)
+    db.run(tx, "DELETE FROM metrics.days WHERE day BETWEEN :gap::date AND :gap::date + 3", gap=gap)
+    yesterday = "checked_at = checked_at - interval '1 day', planned_at = planned_at - interval '1 day'"
+    db.run(tx, f"UPDATE metrics.readings SET {yesterday}")
+    assert None in {each["value"] for each in daily(person, artist, 365)["views"]["history"][:-4]}
+
+    assert collect_days("later")["since"] == gap.isoformat()
+
+    assert None not in {each["value"] for each in daily(person, artist, 360)["views"]["history"][:-4]}
 
 
 def test_loading_an_older_answer_again_changes_nothing(person, tx, google, artist):

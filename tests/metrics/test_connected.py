@@ -1,6 +1,7 @@
 """Accounts on TikTok and Instagram: connected by their owners, collected, renewed, and lost."""
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,10 @@ from functions.social import app as social
 from local.platforms import instagram as instagram_stand_in
 from local.platforms import tiktok as tiktok_stand_in
 from showrunner import rates
-from showrunner.aws import dynamodb, s3, sdk, ssm
+from showrunner.aws import dynamodb, s3, schedules, sdk, ssm
 from showrunner.database import db
 from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
-from showrunner.metrics import clients, fetching, grants
+from showrunner.metrics import clients, collection, fetching, grants
 from showrunner.store.metrics import accounts
 from tests.conftest import put_secrets
 from tests.metrics.conftest import consent, run
@@ -29,6 +30,7 @@ URLS = (
     "INSTAGRAM_OAUTH_URL",
 )
 PLATFORMS = ("tiktok", "instagram")
+INSIGHTS = f"/v26.0/{instagram_stand_in.user_id('ada')}/insights"
 
 
 @pytest.fixture
@@ -144,6 +146,52 @@ def test_instagrams_followers_are_not_its_posts(person, apps, artist):
         "reach_day": 200,
         "interactions_day": 300,
     }
+
+
+def days_of(person, artist):
+    platform, _ = shown(person, artist)
+    views = next(each for each in platform["daily"] if each["metric"] == "views")
+    return {each["day"]: each["value"] for each in views["history"] if each["value"] is not None}
+
+
+def test_missing_days_are_filled_and_those_that_instagram_never_states_stay_gaps(
+    person, tx, apps, artist, monkeypatch
+):
+    monkeypatch.setattr(collection, "FILLED", timedelta(days=6))
+    today = datetime.now(UTC).date()
+    days = [(today - timedelta(days=number)).isoformat() for number in range(7)]
+    silent = days[3]
+    apps.instagram_app.silent.add(silent)
+    connect(person, artist, "instagram")
+    for hour in range(40):
+        batch = batch_of("instagram", f"hour-{hour}")
+        assert len(batch["days"]) <= collection.FILLED_AT_ONCE
+        load.handler({"key": social.handler(batch, None)["key"]}, None)
+        by = "SET planned_at = planned_at - interval '1 hour', checked_at = checked_at - interval '1 hour'"
+        db.run(tx, f"UPDATE metrics.accounts {by}")
+        schedules.look_again("metrics-instagram", 0)
+        forget_rates()
+        if batch["days"] == [silent]:
+            break
+
+    # Only the day that Instagram doesn't state is asked for still; today isn't over.
+    assert set(days_of(person, artist)) == {*days[1:]} - {silent}
+    assert set(days_of(person, artist).values()) == {100}
+    assert db.value(tx, "SELECT count(*) FROM metrics.days WHERE metric = 'views'") == 5
+    apps.instagram_app.silent.clear()
+    batch = batch_of("instagram", "filled")
+    key = social.handler(batch, None)["key"]
+    load.handler({"key": key}, None)
+    load.handler({"key": key}, None)
+    assert set(days_of(person, artist)) == {*days[1:]}
+
+
+def forget_rates():
+    """Let an hour of an account's calls have passed."""
+    client, table = sdk.client("dynamodb"), {"TableName": os.environ["STATE_TABLE"]}
+    for item in client.scan(**table)["Items"]:
+        if item["pk"]["S"].startswith("rate#"):
+            client.delete_item(**table, Key={name: item[name] for name in ("pk", "sk")})
 
 
 def test_insights_that_instagram_does_not_know_yet_are_unknown_and_never_zero(person, apps, artist):
@@ -463,8 +511,12 @@ def test_the_stand_in_for_tiktok_refuses_what_tiktok_refuses(apps, method, path,
         ("/v26.0/me", "fields=followers", 400),
         ("/v26.0/me/insights", "", None),
         ("/v20.0/me", "fields=id", None),
-        (f"/v26.0/{instagram_stand_in.user_id('ada')}/insights", "metric=impressions&period=day", 400),
-        (f"/v26.0/{instagram_stand_in.user_id('ada')}/insights", "metric=views&period=day", 400),
+        (INSIGHTS, "metric=impressions&period=day", 400),
+        (INSIGHTS, "metric=views&period=day", 400),
+        (INSIGHTS, "metric=views&period=day&metric_type=total_value", 400),
+        (INSIGHTS, "metric=views&period=day&metric_type=total_value&since=9&until=8", 400),
+        (INSIGHTS, "metric=views&period=day&metric_type=total_value&since=1&until=86401", 400),
+        (INSIGHTS, f"metric=views&period=day&metric_type=total_value&since=1&until={31 * 86_400 + 1}", 400),
         ("/v26.0/178410/insights", "metric=views&period=day&metric_type=total_value", 400),
     ],
     ids=lambda value: str(value),

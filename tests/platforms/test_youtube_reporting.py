@@ -103,7 +103,7 @@ def test_a_channel_s_own_jobs_are_created_and_read(platforms, partner):
     assert own.list_jobs() == []
     job = own.create_job("channel_reach_basic_a1", "reach")
     assert own.list_jobs() == [job]
-    add_report(platforms, job.id, "r1", "2026-10-01")
+    add_report(platforms, job.id, "r1", "2026-10-01", created=datetime.now(UTC).isoformat())
     (report,) = own.list_reports(job.id)
     assert gzip.decompress(own.download(report)) == b"a,b\n1,2\n"
     for refused in ("channel_reach_basic_a1", CLAIMS, "nothing"):

@@ -1,6 +1,6 @@
 """Values that several packages exchange."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
 # What change sets and streams name in place of a connected account, where the stage's service account at
@@ -43,6 +43,14 @@ class Statistics(NamedTuple):
     account_id: str
     figures: dict[str, int]
     item: dict[str, Any]
+
+
+class DayValue(NamedTuple):
+    """An account's figure of one day; revenue in USD, a rate as a fraction, all others numbers of things."""
+
+    metric: str
+    day: date
+    value: float
 
 
 class Item(NamedTuple):

@@ -1,6 +1,6 @@
 """Count the daily quotas of foreign platforms in the state table: reserve before a call, settle after it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -102,6 +102,12 @@ def _pacific() -> ZoneInfo:
 def pacific_day(now: datetime) -> str:
     """Return the quota day that holds `now`: the date in Los Angeles."""
     return now.astimezone(_pacific()).date().isoformat()
+
+
+def pacific_days(start_at: datetime, end_at: datetime) -> tuple[date, date]:
+    """Return the first and the last day in Los Angeles of the time from start to end (exclusive)."""
+    first, last = (pacific_day(each) for each in (start_at, end_at - timedelta(seconds=1)))
+    return date.fromisoformat(first), date.fromisoformat(last)
 
 
 def pacific_midnight(now: datetime) -> datetime:

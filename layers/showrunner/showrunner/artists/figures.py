@@ -16,14 +16,17 @@ from showrunner.artists.schemas import (
     MetricsPeriod,
     PlatformFigures,
     Refresh,
+    ReportSeries,
     TotalFigure,
 )
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.metrics import executions, growth
-from showrunner.metrics.definitions import ADDABLE, AVERAGES, METRICS, redefined_on
+from showrunner.metrics.definitions import ADDABLE, AVERAGES, METRICS, definition, redefined_on
 from showrunner.metrics.growth import Growth, Observation
-from showrunner.store.metrics import artists, days, items, points
+from showrunner.reports import streams
+from showrunner.reports.streams import Span
+from showrunner.store.metrics import artists, days, items, points, reports
 from showrunner.web import answers
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -55,11 +58,20 @@ def show_metrics(request: Request, artist_id: str, query: MetricsPeriod) -> Arti
         grown = _growth(tx, artist_id, newest)
         history = {_key(row): row["history"] for row in points.list_days(tx, artist_id, wanted, query.days)}
         since = now.date() - timedelta(days=query.days - 1)
-        daily = _daily(days.list_(tx, artist_id, since, now.date()), since)
+        daily = _daily(days.list_(tx, artist_id, since, now.date()), since, now)
+        made = reports.list_of(tx, artist_id)
     return ArtistMetrics(
         artist_id=artist_id.lower(),
         platforms=[
-            _platform(account, newest, grown, history, daily[account["platform"]], now)
+            _platform(
+                account,
+                newest,
+                grown,
+                history,
+                daily[account["platform"]],
+                [_series(each, now) for each in made if each["platform"] == account["platform"]],
+                now,
+            )
             for account in accounts
         ],
         totals=[
@@ -106,7 +118,7 @@ def _growth(tx: db.Transaction, artist_id: str, newest: dict[Key, Observation]) 
     }
 
 
-def _daily(rows: list[dict[str, Any]], since: date) -> dict[str, list[DailyFigure]]:
+def _daily(rows: list[dict[str, Any]], since: date, now: datetime) -> dict[str, list[DailyFigure]]:
     """Return the figures of whole days by platform."""
     found: dict[str, list[DailyFigure]] = defaultdict(list)
     for row in rows:
@@ -117,11 +129,42 @@ def _daily(rows: list[dict[str, Any]], since: date) -> dict[str, list[DailyFigur
                 metric=metric,
                 total=None if metric in AVERAGES else row["total"],
                 known_days=row["known"],
+                stated_at=timestamp(row["stated_at"]) if row["stated_at"] else None,
+                age_seconds=_age(row["stated_at"], now) if row["stated_at"] else None,
+                definition=definition(platform, metric, now),
                 redefined_on=redefined.isoformat() if redefined else None,
                 history=[DayValue(**each) for each in row["history"]],
             )
         )
     return found
+
+
+def _series(job: dict[str, Any], now: datetime) -> ReportSeries:
+    """Return how the reports about a subject come."""
+    spans = [
+        Span(
+            start_at=datetime.fromisoformat(each["start_at"]),
+            end_at=datetime.fromisoformat(each["end_at"]),
+            created_at=datetime.fromisoformat(each["created_at"]),
+            fetched=True,
+        )
+        for each in job["reports"]
+    ]
+    state, reason = streams.assess(spans, job["expires_at"], now)
+    if job["problem"] and state not in ("expiring", "ended"):
+        state, reason = "failed", job["problem"]
+    elif state in ("ok", "new") and streams.is_ending(job["deprecated_at"], now):
+        state = "expiring"
+        reason = f"YouTube stops making {job['report_type']} on {job['deprecated_at']:%Y-%m-%d}."
+    newest = max((each.end_at for each in spans), default=None)
+    return ReportSeries(
+        subject=job["subject"],
+        report_type=job["report_type"],
+        state=state,
+        reason=reason,
+        newest_end=timestamp(newest) if newest else None,
+        checked_at=timestamp(job["checked_at"]),
+    )
 
 
 def _platform(
@@ -130,6 +173,7 @@ def _platform(
     grown: dict[Key, list[Growth]],
     history: dict[Key, list[dict[str, Any]]],
     daily: list[DailyFigure],
+    series: list[ReportSeries],
     now: datetime,
 ) -> PlatformFigures:
     platform = account["platform"]
@@ -157,6 +201,7 @@ def _platform(
         connected=account["connected"],
         figures=figures,
         daily=daily,
+        reports=series,
     )
 
 

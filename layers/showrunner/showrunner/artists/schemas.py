@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from showrunner.accounts.schemas import AuthorizationRequest
+from showrunner.reports.streams import State
 from showrunner.web.fields import (
     Body,
     Line,
@@ -145,8 +146,26 @@ class DailyFigure(Result):
     metric: str
     total: float | None
     known_days: int
+    stated_at: Timestamp | None
+    age_seconds: int | None
+    definition: int
     redefined_on: str | None
     history: list[DayValue]
+
+
+class ReportSeries(Result):
+    """The daily reports that YouTube makes for a connected channel about one subject.
+
+    late: a newer report should be there. gap: one is missing in between. expiring: YouTube ends the job, or
+    the type. failed: `reason` says what went wrong at the last look. ended: the job is gone.
+    """
+
+    subject: Literal["activity", "reach"]
+    report_type: str | None
+    state: State
+    reason: str | None
+    newest_end: Timestamp | None
+    checked_at: Timestamp
 
 
 class PlatformFigures(Result):
@@ -158,6 +177,7 @@ class PlatformFigures(Result):
     connected: bool
     figures: list[Figure]
     daily: list[DailyFigure]
+    reports: list[ReportSeries]
 
 
 class TotalFigure(Result):

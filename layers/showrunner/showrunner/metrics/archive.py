@@ -8,8 +8,8 @@ archive/public/ in time.
 import gzip
 import hashlib
 import json
-from datetime import datetime
-from typing import NamedTuple
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
 
 from showrunner.aws import correlation, s3
 from showrunner.errors import StorageMissing
@@ -26,6 +26,8 @@ class Batch(NamedTuple):
     `organisation_id` and `artist_id`: whose connection answers, for platforms that need one. `reading`: what
     is asked (metrics/readings.py); empty for the figures of the accounts themselves. Some ask about items:
     `accounts` has their ids then. `since`: the first day (ISO date) of a reading of days, empty for a year.
+    `after`: subject of a channel's reports -> createTime of the newest one that is loaded. `days`: past days
+    (ISO dates) that are missing and that the platform can still state.
     """
 
     platform: str
@@ -36,6 +38,8 @@ class Batch(NamedTuple):
     artist_id: str = ""
     reading: str = ""
     since: str = ""
+    after: dict[str, str] | None = None
+    days: list[str] | None = None
 
 
 class Answer(NamedTuple):
@@ -69,9 +73,12 @@ def batches(
 
 
 def connected_batches(
-    platform: str, connected: list[dict[str, str]], run: str, at: datetime, reading: str = ""
+    platform: str, connected: list[dict[str, Any]], run: str, at: datetime, reading: str = ""
 ) -> list[Batch]:
-    """Return a batch for each connection, {organisation_id, artist_id, account_id} and perhaps since."""
+    """Return a batch for each connection: {organisation_id, artist_id, account_id}.
+
+    It may have `since`, `after` and `days` too, as a batch has.
+    """
     folder = f"{CONNECTED_FOLDER}/{platform}/{at:%Y/%m/%d/%H}/{run}"
     return [
         Batch(
@@ -82,9 +89,39 @@ def connected_batches(
             artist_id=each["artist_id"],
             reading=reading,
             since=each.get("since", ""),
+            after=each.get("after"),
+            days=each.get("days"),
         )
         for each in connected
     ]
+
+
+def report_key(batch: Batch, report_type: str, day: date, created_at: datetime, job_id: str) -> str:
+    """Return the key of a report's file. One that is made anew has another one."""
+    made = created_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    folder = f"{CONNECTED_FOLDER}/{batch.platform}/reports/{batch.artist_id}/{report_type}"
+    return f"{folder}/{day:%Y/%m/%d}/{made}-{job_id}.csv.gz"
+
+
+def find_report(key: str) -> bytes | None:
+    """Return the packed file of a report, None if it isn't archived yet."""
+    try:
+        return s3.get_bytes(key)
+    except StorageMissing:
+        return None
+
+
+def write_report(key: str, content: bytes) -> None:
+    """Archive the packed file of a report."""
+    s3.put_bytes(key, content, "application/gzip")
+
+
+def read_report(key: str, sha256: str) -> bytes:
+    """Return the packed file of a report. Raises StorageMissing if it is gone or was changed."""
+    content = s3.get_bytes(key)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise StorageMissing(f"The archived report {key} was changed: its sha256 differs.")
+    return content
 
 
 def plan_key(run: str) -> str:

@@ -1,6 +1,7 @@
 """Choose the accounts that a run of the metrics machine asks a platform for, within the day's quota."""
 
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from showrunner import config, quotas
@@ -8,8 +9,12 @@ from showrunner.aws import schedules
 from showrunner.database import db
 from showrunner.metrics import archive
 from showrunner.metrics.definitions import CONNECTED, schedule
-from showrunner.store.metrics import accounts
+from showrunner.store.metrics import accounts, days
 from showrunner.telemetry import metrics
+
+# Instagram states figures of past days, each by a call of the account's own limit. It keeps them for two
+# years; this is as long as a history is shown by default.
+FILLED, FILLED_AT_ONCE = timedelta(days=30), 3
 
 
 class Artist(NamedTuple):
@@ -70,7 +75,7 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
             else accounts.claim_due(tx, platform, calls * ids, run, now)
         )
         next_at = accounts.next_due_at(tx, platform)
-        connected = accounts.list_connected(tx, platform, chosen) if platform in CONNECTED else []
+        connected = _connected(tx, platform, chosen, now) if platform in CONNECTED else []
     batches = (
         archive.connected_batches(platform, connected, run, now)
         if platform in CONNECTED
@@ -81,6 +86,25 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.
         schedules.look_again(schedule(platform), next_at.timestamp() if next_at else None)
     return planned(run, batches)
+
+
+def _connected(
+    tx: db.Transaction, platform: str, account_ids: list[str], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the connections of these accounts, those on Instagram with past days that are missing.
+
+    Each asks for a few of them, chosen by chance: a day that Instagram never states holds up no other.
+    """
+    found: list[dict[str, Any]] = [*accounts.list_connected(tx, platform, account_ids)]
+    if platform != "instagram":
+        return found
+    first, last = now.date() - FILLED, now.date() - timedelta(days=2)
+    gaps = days.list_gaps(tx, platform, "views", [each["artist_id"] for each in found], first, last)
+    for each in found:
+        missing = gaps.get(each["artist_id"], [])
+        chosen = sorted(random.sample(missing, min(len(missing), FILLED_AT_ONCE)))
+        each["days"] = [day.isoformat() for day in chosen]
+    return found
 
 
 def _measure_quota(platform: str, now: datetime) -> None:

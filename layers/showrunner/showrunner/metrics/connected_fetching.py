@@ -9,8 +9,14 @@ from functools import partial
 from typing import Any
 
 from showrunner import breakers, quotas, rates
-from showrunner.errors import ConfigurationMissing, Disconnected, PlatformRejected, QuotaExceeded
-from showrunner.metrics import clients, fetching, grants
+from showrunner.errors import (
+    ConfigurationMissing,
+    CredentialRejected,
+    Disconnected,
+    PlatformRejected,
+    QuotaExceeded,
+)
+from showrunner.metrics import clients, fetching, grants, report_fetching
 from showrunner.metrics.archive import Batch
 from showrunner.metrics.fetching import Result
 from showrunner.platforms import google, instagram_statistics, tiktok_statistics, youtube_reports
@@ -31,7 +37,12 @@ def fetch(batch: Batch) -> Result:
     without an app at the platform skips the batch.
     """
     asked: dict[str, tuple[Callable[[Batch], bytes], Callable[[bytes], Any]]] = {
-        "youtube": (_ask_analytics, lambda body: youtube_reports.read(body, batch.accounts[0])),
+        "youtube": (
+            # Its files were read before they were archived.
+            (_ask_reports, json.loads)
+            if batch.reading == "reports"
+            else (_ask_analytics, lambda body: youtube_reports.read(body, batch.accounts[0]))
+        ),
         "tiktok": (_ask_tiktok, tiktok_statistics.read),
         "instagram": (_ask_instagram, instagram_statistics.read),
     }
@@ -84,6 +95,16 @@ def _ask_analytics(batch: Batch) -> bytes:
     return json.dumps({"days": found, "videos": videos}).encode()
 
 
+def _ask_reports(batch: Batch) -> bytes:
+    """Return the list of the channel's new reports, whose files are archived."""
+    token = _token(batch)
+    try:
+        return report_fetching.ask(batch, token)
+    except CredentialRejected:
+        # Once: Google may have ended it early.
+        return report_fetching.ask(batch, _token(batch, refused=token))
+
+
 def _analytics(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     rates.reserve("youtube_analytics", rates.YOUTUBE_ANALYTICS)
     with breakers.guard("youtube", "analytics"):
@@ -118,7 +139,11 @@ def _tiktok(call: Callable[[], bytes]) -> bytes:
 
 
 def _ask_instagram(batch: Batch) -> bytes:
-    """Return {profile, media, insights, posts}: three answers, and the insights of the newest posts by id."""
+    """Return {profile, media, day, insights, days, posts}.
+
+    Three answers, of which `insights` is about `day`; those about missing days by day; and the insights of
+    the newest posts by id.
+    """
     until = time.monotonic() + POSTS_SECONDS
     token, client = _token(batch), clients.client_of_instagram()
     [account_id] = batch.accounts
@@ -129,7 +154,12 @@ def _ask_instagram(batch: Batch) -> bytes:
         "insights": lambda: client.insights(token, account_id, now),
     }
     answers: dict[str, Any] = {name: _instagram(batch, call) for name, call in calls.items()}
-    answers["posts"] = {}
+    answers |= {"day": (now.date() - timedelta(days=1)).isoformat(), "days": {}, "posts": {}}
+    for day in batch.days or []:
+        after = datetime.combine(date.fromisoformat(day) + timedelta(days=1), datetime.min.time(), UTC)
+        with contextlib.suppress(PlatformRejected, QuotaExceeded):
+            # The day stays a gap, and another run asks for it.
+            answers["days"][day] = _instagram(batch, partial(client.insights, token, account_id, after))
     for post in (answers["media"].get("data") or [])[:MOST_POSTS]:
         if time.monotonic() > until:
             break

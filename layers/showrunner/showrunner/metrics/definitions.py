@@ -24,7 +24,7 @@ ITEM_METRICS = {
     "post": ("likes", "comments", "views", "reach"),
 }
 # Figures of days that are averages: they can't be added up.
-AVERAGES = ("seconds_per_view",)
+AVERAGES = ("seconds_per_view", "click_through")
 # (platform, metric) -> since when a new definition holds. Figures from both sides of it can't be compared.
 _CHANGES = {
     # All formats count each start of play as a view since then, Shorts since March 2025:

@@ -1,6 +1,6 @@
 """Choose what a run of the metrics machine asks about the videos and other items of artists."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from showrunner import config
@@ -10,10 +10,12 @@ from showrunner.metrics import archive, collection
 from showrunner.metrics.definitions import items_schedule
 from showrunner.metrics.readings import Reading
 from showrunner.metrics.readings import of as readings_of
-from showrunner.store.metrics import accounts, items, readings
+from showrunner.store.metrics import accounts, days, items, readings, reports
 
 # YouTube revises its figures of days for about a week.
 REVISED = timedelta(days=7)
+# A gap among the days of this time is asked for again: it is no call more.
+FILLED = timedelta(days=365)
 
 
 def plan(run: str, platform: str) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def plan(run: str, platform: str) -> dict[str, Any]:
         chosen = [(reading, _claim(tx, platform, reading, run, now)) for reading in asked]
         next_at = _next_due_at(tx, platform, asked)
         connected = {
-            reading.name: _connected(tx, platform, reading, ids)
+            reading.name: _connected(tx, platform, reading, ids, now)
             for reading, ids in chosen
             if reading.is_connected
         }
@@ -64,15 +66,25 @@ def _claim(tx: db.Transaction, platform: str, reading: Reading, run: str, now: d
 
 
 def _connected(
-    tx: db.Transaction, platform: str, reading: Reading, account_ids: list[str]
-) -> list[dict[str, str]]:
-    """Return the connections of these accounts, with the first day that each asks for."""
-    found = accounts.list_connected(tx, platform, account_ids)
-    covered = readings.list_covered(tx, platform, reading.name, [each["artist_id"] for each in found])
+    tx: db.Transaction, platform: str, reading: Reading, account_ids: list[str], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the connections of these accounts, with what each asks for.
+
+    since: the first day, which is the first one of a gap or lies before the last known day; none for the days
+    of a year. after: the newest reports that are loaded.
+    """
+    found: list[dict[str, Any]] = [*accounts.list_connected(tx, platform, account_ids)]
+    artist_ids = [each["artist_id"] for each in found]
+    if reading.name == "reports":
+        newest = reports.list_newest(tx, platform, artist_ids)
+        return [{**each, "after": newest.get(each["artist_id"], {})} for each in found]
+    covered = readings.list_covered(tx, platform, reading.name, artist_ids)
+    gaps = days.first_gaps(tx, platform, artist_ids, (now - FILLED).date())
+    since = {
+        artist_id: min(until - REVISED, gaps.get(artist_id, date.max)) for artist_id, until in covered.items()
+    }
     return [
-        {**each, "since": (covered[each["artist_id"]] - REVISED).isoformat()}
-        if each["artist_id"] in covered
-        else each
+        {**each, "since": since[each["artist_id"]].isoformat()} if each["artist_id"] in since else each
         for each in found
     ]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from showrunner.database import db
-from showrunner.metrics import readings, runs
+from showrunner.metrics import readings, report_loading, runs
 from showrunner.metrics.archive import Answer
 from showrunner.metrics.definitions import ITEM_METRICS, definition
 from showrunner.metrics.runs import Run
@@ -18,6 +18,8 @@ def load(answer: Answer) -> dict[str, int]:
     """Load an answer to a reading. Returns how many items it is about, and how many runs were written."""
     if answer.reading == "analytics":
         return _load_analytics(answer)
+    if answer.reading == "reports":
+        return report_loading.load(answer)
     found = read(answer)
     asked = readings.find(answer.platform, answer.reading)
     with db.transaction() as tx:

@@ -25,6 +25,8 @@ _READERS = {
 }
 # Platforms whose answer about an account has its newest items too.
 _ITEM_READERS = {"tiktok": tiktok_statistics.read_videos, "instagram": instagram_statistics.read_posts}
+# Platforms that state figures of past days.
+_DAY_READERS = {"instagram": instagram_statistics.read_days}
 
 
 def load(key: str) -> dict[str, int]:
@@ -51,13 +53,17 @@ def load(key: str) -> dict[str, int]:
         accounts.save_checked(tx, answer.platform, answer.fetched_at, checked, only)
         if read_items := _ITEM_READERS.get(answer.platform):
             item_loading.save(tx, answer.platform, answer.fetched_at, read_items(answer.body), [], only)
+        if read_days := _DAY_READERS.get(answer.platform):
+            stated = [each._asdict() for each in read_days(answer.body)]
+            for artist_id, account_id in artists.items():
+                days.save(tx, artist_id, answer.platform, account_id, answer.fetched_at, stated)
     return {"artists": len(artists), "runs": len(written)}
 
 
 def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> None:
     """Record that a platform ended our permission, so that the account isn't asked for any more."""
     with db.transaction() as tx:
-        if accounts.save_disconnected(tx, artist_id, platform, reason, at):
+        if accounts.save_disconnected(tx, artist_id, platform, reason, at) and platform == "youtube":
             # Terms of YouTube: what an owner's permission gave is deleted when it ends.
             days.remove(tx, artist_id, platform)
 

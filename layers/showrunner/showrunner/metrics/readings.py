@@ -46,6 +46,8 @@ READINGS = {
         # Two reports for a channel, once a day, as often as YouTube has new days. It publishes no daily
         # quota; more channels than this would last longer than their hour.
         Reading("analytics", None, DAY, DAY, ids=1, calls=1_000, is_connected=True),
+        # A file for each day and subject, which YouTube makes once a day.
+        Reading("reports", None, DAY, DAY, ids=1, calls=1_000, is_connected=True),
     ),
 }
 # Apps in development mode get one album for a call, and no popularity of tracks. 24 runs use 168 of the day's

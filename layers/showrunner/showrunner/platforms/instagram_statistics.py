@@ -4,17 +4,18 @@ https://developers.facebook.com/docs/instagram-platform/reference/instagram-medi
 """
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from showrunner.errors import PlatformUnavailable
-from showrunner.models import Item, Statistics
+from showrunner.models import DayValue, Item, Statistics
 
 # Theirs -> ours.
 _POST = {"like_count": "likes", "comments_count": "comments"}
 _PROFILE = {"followers_count": "followers", "media_count": "posts"}
 # Figures of the last day that is over.
 _INSIGHTS = {"views": "views_day", "reach": "reach_day", "total_interactions": "interactions_day"}
+_DAYS = {"views": "views", "reach": "reach", "total_interactions": "interactions"}
 
 
 def read(body: bytes) -> list[Statistics]:
@@ -26,9 +27,29 @@ def read(body: bytes) -> list[Statistics]:
         document = json.loads(body)
         user = _user(document)
         figures = {ours: int(user[theirs]) for theirs, ours in _PROFILE.items() if theirs in user}
-        return [Statistics(str(user["user_id"]), figures | _insights(document["insights"]), document)]
+        figures |= _insights(document["insights"], _INSIGHTS)
+        return [Statistics(str(user["user_id"]), figures, document)]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise PlatformUnavailable("Instagram's answer isn't the account that it should be.") from error
+
+
+def read_days(body: bytes) -> list[DayValue]:
+    """Return the figures of days (UTC) of {day, insights, days}. Raises PlatformUnavailable.
+
+    `days` has the answers about days that were missing. Answers of earlier releases say nothing about days.
+    """
+    try:
+        document = json.loads(body)
+        answers = dict(document.get("days") or {})
+        if "day" in document:
+            answers[document["day"]] = document["insights"]
+        return [
+            DayValue(metric, date.fromisoformat(day), value)
+            for day, answer in answers.items()
+            for metric, value in _insights(answer, _DAYS).items()
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PlatformUnavailable("Instagram's figures of days can't be read.") from error
 
 
 def read_posts(body: bytes) -> list[Item]:
@@ -72,10 +93,10 @@ def _lifetime(answer: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def _insights(answer: dict[str, Any]) -> dict[str, int]:
+def _insights(answer: dict[str, Any], names: dict[str, str]) -> dict[str, int]:
     found = {each["name"]: each.get("total_value") or {} for each in answer.get("data") or []}
     return {
         ours: int(found[theirs]["value"])
-        for theirs, ours in _INSIGHTS.items()
+        for theirs, ours in names.items()
         if "value" in found.get(theirs, {})
     }

@@ -106,10 +106,10 @@ class Reporting:
         ]
         return sorted(found, key=lambda report: report.created_at)
 
-    def download(self, report: Report) -> bytes:
+    def download(self, report: Report, most_bytes: int = MOST_BYTES) -> bytes:
         """Return a report's file, packed by gzip as YouTube sends it. A break continues where it was.
 
-        Raises PlatformRejected for an address that isn't the API's, and for a file over MOST_BYTES.
+        Raises PlatformRejected for an address that isn't the API's, and for a file over `most_bytes`.
         """
         if urlsplit(report.url).netloc != urlsplit(self._base_url).netloc:
             raise PlatformRejected("YouTube names another host for the file; nothing was sent to it.")
@@ -118,7 +118,7 @@ class Reporting:
             first = len(content)
             headers = {"Accept-Encoding": "gzip", "Range": f"bytes={first}-{first + PART_BYTES - 1}"}
             try:
-                answer = self._send("GET", report.url, None, headers=headers, max_bytes=MOST_BYTES)
+                answer = self._send("GET", report.url, None, headers=headers, max_bytes=most_bytes)
             except PlatformUnavailable:
                 tries += 1
                 if tries == PART_TRIES:
@@ -128,8 +128,8 @@ class Reporting:
             if answer.status == 200:
                 return answer.body
             total = _total(answer)
-            if total > MOST_BYTES:
-                raise PlatformRejected(f"The report has more than {MOST_BYTES >> 20} MB: drop it by hand.")
+            if total > most_bytes:
+                raise PlatformRejected(f"The report has more than {most_bytes >> 20} MB: drop it by hand.")
             if not answer.body:
                 raise PlatformUnavailable("YouTube's answer has no part of the file.")
             content += answer.body

@@ -5,10 +5,10 @@ https://developers.google.com/youtube/analytics/reference/reports/query
 
 import json
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from showrunner.errors import PlatformUnavailable
-from showrunner.models import Item
+from showrunner.models import DayValue, Item
 
 # Theirs -> ours.
 DAYS = {
@@ -23,14 +23,6 @@ DAYS = {
 }
 REVENUE = {"estimatedRevenue": "revenue_usd"}
 VIDEOS = {"views": "views_28_days", "estimatedMinutesWatched": "minutes_28_days"}
-
-
-class DayValue(NamedTuple):
-    """A channel's figure of one day; revenue in USD, all others whole numbers."""
-
-    metric: str
-    day: date
-    value: float
 
 
 def read_days(report: dict[str, Any]) -> list[DayValue]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # Daily reports come after about 62 hours, and gaps of up to 20 days were seen in working streams
 # (github.com/JesusFilm/ytdt-claims-pipeline, docs on the daily claims ingest). Two missed weeks, or a month
@@ -18,6 +18,9 @@ EXPIRING = timedelta(days=14)
 ANNOUNCED = timedelta(days=90)
 
 
+State = Literal["ok", "new", "late", "gap", "expiring", "failed", "ended"]
+
+
 class Span(NamedTuple):
     """A report that YouTube has: the time it is about, when it was made, and whether it was fetched."""
 
@@ -28,9 +31,9 @@ class Span(NamedTuple):
 
 
 class Health(NamedTuple):
-    """How a stream is: ok, new, late, gap, expiring or ended; and why, unless all is well."""
+    """How a stream is, and why, unless all is well."""
 
-    state: str
+    state: State
     reason: str | None
 
 
@@ -39,6 +42,11 @@ def frequency(spans: Sequence[Span]) -> str:
     days = sorted((each.end_at - each.start_at).days for each in spans)
     middle = days[len(days) // 2]
     return "month" if middle > 20 else "week" if middle > 3 else "day"
+
+
+def is_ending(deprecated_at: datetime | None, now: datetime) -> bool:
+    """Return whether YouTube has announced that a type of report ends soon."""
+    return deprecated_at is not None and deprecated_at - now < ANNOUNCED
 
 
 def assess(spans: Sequence[Span], expires_at: datetime | None, now: datetime) -> Health:

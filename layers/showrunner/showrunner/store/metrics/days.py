@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from showrunner.database import db
+from showrunner.store.metrics import reports
 
 
 def save(
@@ -40,8 +41,84 @@ def save(
     )
 
 
+def remove_stated(
+    tx: db.Transaction,
+    artist_id: str,
+    platform: str,
+    metrics: list[str],
+    first: date,
+    last: date,
+    fetched_at: datetime,
+) -> None:
+    """Delete what was stated by `fetched_at` about the days from `first` to `last`: it is stated anew."""
+    db.run(
+        tx,
+        """
+        DELETE FROM metrics.days
+         WHERE artist_id = :artist_id AND platform = :platform AND metric = ANY(:metrics::text[])
+           AND day BETWEEN :first::date AND :last::date AND fetched_at <= :fetched_at::timestamptz
+        """,
+        artist_id=artist_id,
+        platform=platform,
+        metrics=metrics,
+        first=first,
+        last=last,
+        fetched_at=fetched_at,
+    )
+
+
+def list_gaps(
+    tx: db.Transaction, platform: str, metric: str, artist_ids: list[str], since: date, until: date
+) -> dict[str, list[date]]:
+    """Return artist id -> the days from `since` to `until` without this figure, in their order.
+
+    Artists without a gap are left out.
+    """
+    found = db.rows(
+        tx,
+        """
+        SELECT a.id::text AS artist_id, array_agg(g.day::date ORDER BY g.day) AS days
+          FROM unnest(:artist_ids::uuid[]) AS a (id)
+         CROSS JOIN generate_series(:since::date, :until::date, interval '1 day') g (day)
+         WHERE NOT EXISTS (SELECT FROM metrics.days d
+                            WHERE d.artist_id = a.id AND d.platform = :platform AND d.metric = :metric
+                              AND d.day = g.day)
+         GROUP BY a.id
+        """,
+        platform=platform,
+        metric=metric,
+        artist_ids=artist_ids,
+        since=since,
+        until=until,
+    )
+    return {row["artist_id"]: row["days"] for row in found}
+
+
+def first_gaps(tx: db.Transaction, platform: str, artist_ids: list[str], since: date) -> dict[str, date]:
+    """Return artist id -> the first day after `since` that has no views between days that have.
+
+    Artists without such a day are left out.
+    """
+    found = db.rows(
+        tx,
+        """
+        SELECT artist_id::text, min(day) + 1 AS day
+          FROM (SELECT artist_id, day, lead(day) OVER (PARTITION BY artist_id ORDER BY day) AS next
+                  FROM metrics.days
+                 WHERE platform = :platform AND metric = 'views' AND artist_id = ANY(:artist_ids::uuid[])
+                   AND day >= :since::date) known
+         WHERE next > day + 1 GROUP BY artist_id
+        """,
+        platform=platform,
+        artist_ids=artist_ids,
+        since=since,
+    )
+    return {row["artist_id"]: row["day"] for row in found}
+
+
 def remove(tx: db.Transaction, artist_id: str, platform: str) -> None:
-    """Delete an artist's days on a platform, and forget until when they were loaded."""
+    """Delete an artist's days on a platform, and forget which reports of them were loaded."""
+    reports.remove(tx, artist_id, platform)
     db.run(
         tx,
         "DELETE FROM metrics.days WHERE artist_id = :artist_id AND platform = :platform",
@@ -51,8 +128,9 @@ def remove(tx: db.Transaction, artist_id: str, platform: str) -> None:
     db.run(
         tx,
         """
-        UPDATE metrics.readings SET covered_until = NULL, checked_at = NULL
-         WHERE artist_id = :artist_id AND platform = :platform AND covered_until IS NOT NULL
+        UPDATE metrics.readings SET covered_until = NULL, checked_at = NULL, planned_at = NULL
+         WHERE artist_id = :artist_id AND platform = :platform
+           AND (covered_until IS NOT NULL OR reading = 'reports')
         """,
         artist_id=artist_id,
         platform=platform,
@@ -60,9 +138,10 @@ def remove(tx: db.Transaction, artist_id: str, platform: str) -> None:
 
 
 def list_(tx: db.Transaction, artist_id: str, since: date, until: date) -> list[dict[str, Any]]:
-    """Return {platform, metric, total, known, history} of the days from `since` to `until`.
+    """Return {platform, metric, total, known, stated_at, history} of the days from `since` to `until`.
 
-    history: {day, value} each, with null on a day that the platform hasn't stated.
+    stated_at: when the platform stated the newest day. history: {day, value} each, with null on a day that
+    the platform hasn't stated.
     """
     return db.rows(
         tx,
@@ -70,6 +149,7 @@ def list_(tx: db.Transaction, artist_id: str, since: date, until: date) -> list[
         WITH metrics AS (
             SELECT DISTINCT platform, metric FROM metrics.days WHERE artist_id = :artist_id)
         SELECT m.platform, m.metric, sum(d.value)::float8 AS total, count(d.value) AS known,
+               (array_agg(d.fetched_at ORDER BY g.day DESC) FILTER (WHERE d.day IS NOT NULL))[1] AS stated_at,
                json_agg(json_build_object('day', g.day::date, 'value', d.value) ORDER BY g.day) AS history
           FROM metrics m CROSS JOIN generate_series(:since::date, :until::date, interval '1 day') g (day)
           LEFT JOIN metrics.days d

@@ -1,0 +1,55 @@
+"""Load the archived reports of a channel: each takes the place of the one that YouTube made before it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from showrunner.database import db
+from showrunner.metrics import archive
+from showrunner.metrics.archive import Answer
+from showrunner.platforms import youtube_channel_reports as channel_reports
+from showrunner.quotas import pacific_days
+from showrunner.store.metrics import days, reports
+from showrunner.store.metrics import readings as readings_store
+
+
+def load(answer: Answer) -> dict[str, int]:
+    """Load the reports that an answer of `report_fetching` names. Returns how many were new.
+
+    Loading them again, or an older one after its successor, changes nothing. If reports are left at YouTube,
+    the account stays due.
+    """
+    found = json.loads(answer.body)
+    added = sum(_load_report(answer, each) for each in found["reports"])
+    with db.transaction() as tx:
+        reports.save_jobs(tx, answer.artist_id, answer.platform, answer.fetched_at, found["jobs"])
+        if found["is_complete"]:
+            readings_store.save_covered(
+                tx, answer.platform, answer.reading, answer.artist_id, answer.fetched_at, None
+            )
+    return {"artists": 1, "items": 0, "runs": 0, "reports": added}
+
+
+def _load_report(answer: Answer, report: dict[str, Any]) -> bool:
+    """Load a report in one transaction. Returns False if it, or one made later, was loaded before."""
+    [channel_id] = answer.accounts
+    subject, created_at = report["subject"], datetime.fromisoformat(report["created_at"])
+    first, last = pacific_days(
+        datetime.fromisoformat(report["start_at"]), datetime.fromisoformat(report["end_at"])
+    )
+    content = archive.read_report(report["key"], report["sha256"])
+    stated = channel_reports.read(content, subject, channel_id, first, last)
+    with db.transaction() as tx:
+        if not reports.take(tx, answer.artist_id, answer.platform, channel_id, report):
+            return False
+        metrics = channel_reports.metrics_of(subject)
+        days.remove_stated(tx, answer.artist_id, answer.platform, metrics, first, last, created_at)
+        days.save(
+            tx,
+            answer.artist_id,
+            answer.platform,
+            channel_id,
+            created_at,
+            [each._asdict() for each in stated],
+        )
+    return True
