@@ -254,6 +254,7 @@ def test_a_collection_that_is_killed_at_every_call_stores_what_one_without_store
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_collection_that_is_killed_once_stores_the_same_wherever_that_is(tx, stage, killer):
     expected = collected(tx, plain)
     for fatal in itertools.count(1):
