@@ -58,6 +58,7 @@ READS = {
     "showrunner.platforms.spotify_items",
     "showrunner.platforms.spotify_statistics",
     "showrunner.platforms.tiktok_statistics",
+    "showrunner.platforms.youtube_channel_reports",
     "showrunner.platforms.youtube_errors",
     "showrunner.platforms.youtube_items",
     "showrunner.platforms.youtube_reports",
