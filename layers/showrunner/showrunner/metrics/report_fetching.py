@@ -44,7 +44,7 @@ def ask(batch: Batch, token: str) -> bytes:
 
 
 class _Work:
-    """What one call of the function does for a channel."""
+    """Do one call's work for a channel."""
 
     def __init__(self, batch: Batch, api: Reporting) -> None:
         self._batch, self._api = batch, api

@@ -32,7 +32,7 @@ class Unreadable(PlatformUnavailable):
 
 
 class Subject(NamedTuple):
-    """What reports are about.
+    """Define what reports are about.
 
     `types`: beginnings of the ids of their types; the number of the version follows. The first that YouTube
     offers is used: the others have the same figures in more rows. `sums`: their columns -> our metrics.
