@@ -1,8 +1,9 @@
 """make bench-metrics, make run-metrics: artists on the stand-ins of five platforms in one run.
 
-bench-metrics: 10,000 artists on YouTube, Spotify and Airtable. 200 of them have connected accounts on TikTok
-and Instagram, where each account is calls of its own. Each platform fails in each of its ways, and a run of
-YouTube's is killed half way and begun again. PostgreSQL and the functions are real; S3 and the state table
+bench-metrics: 10,000 artists on YouTube, Spotify and Airtable. Some of them have connected accounts on TikTok
+and Instagram, where each account is calls of its own, with videos and posts; and of some the videos, albums
+and tracks are collected, as many as an hour asks for. Each platform fails in each of its ways, and a run
+of YouTube's is killed half way and begun again. PostgreSQL and the functions are real; S3 and the state table
 are moto's, in a process of its own; the stand-ins count their calls. Limits per window are FACTOR times as
 high here and there; hourly runs follow each other without the time between them.
 
@@ -20,7 +21,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "layers/showrunner")]
@@ -43,8 +44,14 @@ PLATFORMS = ("youtube", "spotify", "tiktok", "instagram", "airtable")
 CONNECTED = ("tiktok", "instagram")
 # As many as the machine works on at once, and as often as it repeats a step.
 AT_ONCE, ATTEMPTS = 4, 8
+# Hourly runs for items: the first finds videos and albums, the next ones ask for their figures.
+ITEM_HOURS = 3
+ITEM_PLATFORMS = ("youtube", "spotify")
 CHANNEL, SPOTIFY, BASE = "UC{:022}", "{:022}", "app" + "B" * 14
 DAYS = 14
+# An artist with connected accounts costs 0.3 s of CPU time (some twenty calls, each with its limits in moto's
+# state table): ten thousand would last for half an hour on two cores, and these last for a minute and a half.
+CONNECTED_ARTISTS, ITEM_ARTISTS = 500, 300
 
 
 def fetcher(platform: str) -> Any:
@@ -57,14 +64,21 @@ def fetcher(platform: str) -> Any:
     return {**found, "airtable": airtable}[platform]
 
 
-def work(batch: dict[str, Any]) -> int:
-    """Do the machine's work on a batch. Returns how many times its call was tried."""
+class Done(NamedTuple):
+    """A run's batches, and how many of them were loaded."""
+
+    batches: int
+    loaded: int
+
+
+def work(batch: dict[str, Any]) -> bool:
+    """Do the machine's work on a batch. Returns whether its answer was loaded."""
     from functions.load import app as load
     from showrunner.database import db
     from showrunner.errors import PlatformUnavailable
 
     try:
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS):
             try:
                 fetched = fetcher(batch["platform"]).handler(batch, None)
             except PlatformUnavailable:
@@ -76,28 +90,29 @@ def work(batch: dict[str, Any]) -> int:
                 continue
             if fetched["state"] == "fetched":
                 load.handler({"key": fetched["key"]}, None)
-            return attempt
-        return ATTEMPTS
+            return bool(fetched["state"] == "fetched")
+        return False
     finally:
         db.close()
 
 
-def run(name: str, platform: str, part: float = 1.0) -> int:
-    """Run a collection, or its first part as one that is killed does. Returns the number of batches."""
+def run(name: str, platform: str, share: float = 1.0, **part: str) -> Done:
+    """Run a collection, or its first share as one that is killed does. `part`: "items" or nothing."""
     from functions.collect import app as plan
     from showrunner.aws import s3
 
-    planned = plan.handler({"run": name, "platform": platform}, None)
+    planned = plan.handler({"run": name, "platform": platform, **part}, None)
     if not planned["batches"]:
-        return 0
+        return Done(0, 0)
     batches = s3.get_json(planned["key"])
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(work, batches[: int(len(batches) * part)]))
-    return len(batches)
+        loaded = sum(pool.map(work, batches[: int(len(batches) * share)]))
+    return Done(len(batches), loaded)
 
 
-def measure(world: Any, artists: int, connected: int) -> dict[str, Any]:
-    """Collect all artists, run after run, and write the catalogue. Returns the figures of the report."""
+def measure(world: Any, artists: int, connected: int, with_items: int) -> dict[str, Any]:
+    """Collect all artists, run after run, write the catalogue, and collect items. Returns the report."""
+    from local.platforms import feeds
     from showrunner import quotas
     from showrunner.aws import schedules
     from showrunner.metrics.definitions import schedule
@@ -106,47 +121,116 @@ def measure(world: Any, artists: int, connected: int) -> dict[str, Any]:
         "youtube": world.outcomes,
         **{each: getattr(world, f"{each}_app").outcomes for each in PLATFORMS[1:]},
     }
-    for platform, names in FAILURES.items():
-        outcomes[platform].add_all([{"outcome": each} for each in names])
+    fail(outcomes, PLATFORMS)
     begun, seconds, runs = time.perf_counter(), {}, 0
-    run("youtube-0", "youtube", part=0.5)
+    run("youtube-0", "youtube", share=0.5)
     for platform in PLATFORMS:
         first, hour = time.perf_counter(), 0
-        while run(f"{platform}-{hour}", platform):
+        while run(f"{platform}-{hour}", platform).batches:
             hour += 1
             if platform == "airtable":
                 continue
             schedules.look_again(schedule(platform), 0)
         runs += hour
         seconds[platform] = round(time.perf_counter() - first, 1)
+    accounts_wall = time.perf_counter() - begun
+    units = world.spent
+    fail(outcomes, ITEM_PLATFORMS)
+    leave_items(with_items)
+    item_runs = {each: collect_items(each, seconds) for each in ITEM_PLATFORMS}
     wall = time.perf_counter() - begun
     counted = count()
     apps = [world.spotify_app.window, *world.tiktok_app.windows.values()]
     exceeded = sum(each.refused for each in apps) + world.airtable_app.refused + world.refused_for_quota
-    calls = world.spent + world.spotify_app.calls + world.tiktok_app.calls
+    calls = world.spent + world.spent_apart.total() + sum(world.calls[each] for each in feeds.PATHS)
+    calls += world.spotify_app.calls + world.tiktok_app.calls
     calls += world.instagram_app.calls + world.airtable_app.calls
     records = len(world.airtable_app.base(BASE).records.get("Catalogue", {}))
     return {
         "artists": artists,
         "connected_artists": connected,
         "runs": runs,
+        "artists_with_items": with_items,
         "youtube_units": world.spent,
-        "youtube_units_vs_least": round(world.spent / -(-artists // 50), 3),
+        "youtube_units_vs_least": round(units / -(-artists // 50), 3),
         "limits_exceeded": exceeded + int(world.spent > quotas.SHARES["metrics"]),
         "lost_snapshots": counted["lost"] + counted["unanswered"] + artists - records,
         "repeated_snapshots": counted["repeated"],
         "figures": counted["figures"],
-        "injected_failures": sum(map(len, FAILURES.values())),
+        "item_batches": sum(each.batches for each in item_runs.values()),
+        "lost_item_batches": sum(each.batches - each.loaded for each in item_runs.values()),
+        "repeated_item_snapshots": counted["repeated_items"],
+        "items": items_by_kind(),
+        "item_figures": counted["item_figures"],
+        "injected_failures": sum(len(FAILURES[each]) for each in (*PLATFORMS, *ITEM_PLATFORMS)),
         "calls": calls,
         "calls_per_s": round(calls / wall, 1),
         "wall_s": round(wall, 1),
+        "accounts_wall_s": round(accounts_wall, 1),
         "seconds_by_platform": seconds,
         "clock_factor": FACTOR,
     }
 
 
+def fail(outcomes: dict[str, Any], platforms: tuple[str, ...]) -> None:
+    """Let the next calls of platforms fail, each in its ways."""
+    for platform in platforms:
+        outcomes[platform].add_all([{"outcome": each} for each in FAILURES[platform]])
+
+
+def collect_items(platform: str, seconds: dict[str, float]) -> Done:
+    """Do ITEM_HOURS runs for videos and other items. Returns all of their batches."""
+    from showrunner.aws import schedules
+    from showrunner.metrics.definitions import items_schedule
+
+    first, done = time.perf_counter(), []
+    for hour in range(ITEM_HOURS):
+        schedules.look_again(items_schedule(platform), 0)
+        done.append(run(f"{platform}-items-{hour}", platform, part="items"))
+    seconds[f"{platform} items"] = round(time.perf_counter() - first, 1)
+    return Done(sum(each.batches for each in done), sum(each.loaded for each in done))
+
+
+def leave_items(artists: int) -> None:
+    """Let all artists but so many have been asked for their items just now."""
+    from showrunner.database import db
+    from showrunner.metrics import readings
+
+    names = {each: [reading.name for reading in readings.of(each)] for each in ITEM_PLATFORMS}
+    with db.transaction() as tx:
+        for platform, asked in names.items():
+            db.run(
+                tx,
+                """
+                INSERT INTO metrics.readings (artist_id, platform, reading, checked_at)
+                SELECT c.artist_id, c.platform, r.reading, now()
+                  FROM (SELECT artist_id, platform FROM metrics.accounts WHERE platform = :platform
+                         ORDER BY account_id OFFSET :artists) c
+                 CROSS JOIN unnest(:asked::text[]) r (reading)
+                """,
+                platform=platform,
+                artists=artists,
+                asked=asked,
+            )
+
+
+def items_by_kind() -> dict[str, int]:
+    """Return platform and kind -> how many items are known."""
+    from showrunner.database import db
+
+    with db.reading() as tx:
+        found = db.rows(
+            tx,
+            "SELECT platform || ' ' || kind AS kind, count(*) FROM metrics.items GROUP BY 1 ORDER BY 1",
+        )
+    return {row["kind"]: row["count"] for row in found}
+
+
 def count() -> dict[str, int]:
-    """Return how many accounts were not answered, lack their followers, or have them twice."""
+    """Return how many accounts were not answered, lack their followers, or have them twice.
+
+    A figure of an item is repeated if its newest two runs have the same value.
+    """
     from showrunner.database import db
 
     with db.reading() as tx:
@@ -161,7 +245,12 @@ def count() -> dict[str, int]:
                    ) AS lost,
                    (SELECT count(*) FROM (SELECT FROM metrics.points GROUP BY artist_id, platform, metric
                                           HAVING count(*) > 1) repeated) AS repeated,
-                   (SELECT count(*) FROM metrics.points) AS figures
+                   (SELECT count(*) FROM metrics.points) AS figures,
+                   (SELECT count(*) FROM (
+                       SELECT value = lag(value) OVER (
+                                  PARTITION BY artist_id, platform, kind, item_id, metric ORDER BY at) AS same
+                         FROM metrics.item_points) s WHERE same) AS repeated_items,
+                   (SELECT count(*) FROM metrics.item_points) AS item_figures
             """,
         )
     return found or {}
@@ -170,28 +259,34 @@ def count() -> dict[str, int]:
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--artists", type=int, default=10_000)
-    arguments.add_argument("--connected", type=int, default=200)
+    arguments.add_argument("--connected", type=int, default=CONNECTED_ARTISTS)
+    arguments.add_argument("--items", type=int, default=ITEM_ARTISTS)
     arguments.add_argument("--try", action="store_true", dest="is_trial", help="with 500 artists")
     arguments.add_argument("--draw", action="store_true", help="three artists for 14 days, and pictures")
     options = arguments.parse_args()
-    artists, connected = (500, 20) if options.is_trial else (options.artists, options.connected)
+    artists, connected, with_items = options.artists, options.connected, options.items
+    if options.is_trial:
+        artists, connected, with_items = 500, 20, 20
     if options.draw:
         artists = connected = 3
     with contextlib.redirect_stdout(io.StringIO()), ground.stage(1) as stage:
-        report = on(stage, artists, connected, is_drawn=options.draw)
+        report = on(stage, artists, connected, with_items, is_drawn=options.draw)
     for name, value in report.items():
         print(f"{name:24} {value}")
     if options.draw:
         return 0
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    is_good = not (report["limits_exceeded"] or report["lost_snapshots"] or report["repeated_snapshots"])
+    faults = ("limits_exceeded", "lost_snapshots", "repeated_snapshots", "lost_item_batches")
+    is_good = not any(report[each] for each in (*faults, "repeated_item_snapshots"))
     is_good &= report["youtube_units_vs_least"] <= 1.02 or artists < 10_000
     print("All calls were answered." if is_good else "FAILED: see above.")
     return 0 if is_good else 1
 
 
-def on(stage: dict[str, Any], artists: int, connected: int, *, is_drawn: bool) -> dict[str, Any]:
+def on(
+    stage: dict[str, Any], artists: int, connected: int, with_items: int, *, is_drawn: bool
+) -> dict[str, Any]:
     """Prepare the stand-ins and the artists on a stage, and measure or draw."""
     from local.platforms import limits
     from local.platforms import server as stand_ins
@@ -215,7 +310,7 @@ def on(stage: dict[str, Any], artists: int, connected: int, *, is_drawn: bool) -
     ids = follow(stage["organisation_id"], artists)
     connect(world, stage["organisation_id"], ids[:connected])
     try:
-        return draw(ids) if is_drawn else measure(world, artists, connected)
+        return draw(ids) if is_drawn else measure(world, artists, connected, with_items)
     finally:
         serving.shutdown()
 
