@@ -109,8 +109,13 @@ def list_of(tx: db.Transaction, artist_id: str) -> list[dict[str, Any]]:
 
 def remove(tx: db.Transaction, artist_id: str, platform: str) -> None:
     """Forget which reports of an account were loaded, and the jobs that make them."""
-    for sql in (
-        "DELETE FROM metrics.reports WHERE artist_id = :artist_id AND platform = :platform",
-        "DELETE FROM metrics.report_jobs WHERE artist_id = :artist_id AND platform = :platform",
-    ):
-        db.run(tx, sql, artist_id=artist_id, platform=platform)
+    db.run(
+        tx,
+        """
+        WITH gone AS (
+            DELETE FROM metrics.report_jobs WHERE artist_id = :artist_id AND platform = :platform)
+        DELETE FROM metrics.reports WHERE artist_id = :artist_id AND platform = :platform
+        """,
+        artist_id=artist_id,
+        platform=platform,
+    )
