@@ -9,6 +9,8 @@ import pytest
 from tests.contract.template import ROOT
 
 
+# Each starts a stage and takes about ten seconds of CPU, which a busy machine gives it in minutes.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["api", "cold", "metrics", "reports"])
 def test_every_request_of_a_benchmark_gets_a_good_answer(name):
     # As `make bench-…` has it: what the tests' own fixtures set must not help.
