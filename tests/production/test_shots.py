@@ -326,6 +326,13 @@ def test_a_number_is_set_over_footage_and_no_two_in_a_row() -> None:
         assert not [pair for pair in itertools.pairwise(found) if pair[0].kind == pair[1].kind == "number"]
 
 
+def test_no_shot_of_a_typographic_video_is_an_empty_ground() -> None:
+    found = templates("typographic")
+
+    assert found.count("gradient") <= len(found) / 10
+    assert not [pair for pair in itertools.pairwise(found) if pair[0] == pair[1]]
+
+
 def test_what_moves_around_numbers_takes_turns() -> None:
     ordered = job(visual_style="typographic")
     found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]

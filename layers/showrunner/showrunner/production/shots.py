@@ -9,7 +9,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Container, Sequence
-from typing import Any
 
 from showrunner.production import cards, figures, tags, visuals
 from showrunner.production.job import Job
@@ -54,7 +53,11 @@ def of_script(script: Script, job: Job) -> list[list[Shot]]:
         is_closing = index > 0 and scene is None
         for shot in divide(passage, visual, job, job.seed + index, scene.shots if scene else []):
             wanted = _closing(shot, script, job) if is_closing else shot
-            styled = _unlike(_styled(wanted, before, job), before.visual.template if before else "")
+            last = before.visual.template if before else ""
+            styled = _unlike(_styled(wanted, before, job), last)
+            if job.visual_style == "typographic" and styled.visual.template == "gradient":
+                # Without footage, a ground would be all that is seen.
+                styled = _unlike(_key_word(styled, job.language), last)
             before = _with_motif(styled, before, used)
             shots.append(before)
         found.append(shots)
@@ -81,11 +84,8 @@ def _with_motif(shot: Shot, before: Shot | None, used: Counter[str]) -> Shot:
 def _styled(shot: Shot, before: Shot | None, job: Job) -> Shot:
     """Return the shot as the video's style wants it: with or without its card, with or without footage."""
     if job.visual_style == "typographic":
-        visual = shot.visual
-        if visual.template == "gradient" and before is not None and before.visual.template == "gradient":
-            visual = _key_word(shot, job.language)
-        changes: dict[str, Any] = {"visual": visual, "kind": visuals.kind_of(visual.template), "queries": []}
-        return shot.model_copy(update={**changes, "overlaid": False})
+        kind = visuals.kind_of(shot.visual.template)
+        return shot.model_copy(update={"kind": kind, "queries": [], "overlaid": False})
     if shot.kind == "number" and (before is None or before.kind != "number"):
         return shot.model_copy(update={"overlaid": True})
     filmed = job.visual_style == "footage" and shot.visual.template not in _NOT_FILMED
@@ -282,11 +282,13 @@ def _of_words(text: str, scene: Visual, language: str) -> Visual:
     return own.model_copy(update={"description": scene.description})
 
 
-def _key_word(shot: Shot, language: str) -> Visual:
-    """Return the shot's visual with its first noun as a title, unchanged if it has none."""
+def _key_word(shot: Shot, language: str) -> Shot:
+    """Return the shot with its first noun as a title, unchanged if it has none."""
     nouns = tags.of_text(shot.text, [], language)
-    title = {"template": "title", "text": nouns[0].capitalize()} if nouns else {}
-    return shot.visual.model_copy(update=title)
+    if not nouns:
+        return shot
+    title = shot.visual.model_copy(update={"template": "title", "text": nouns[0].capitalize()})
+    return shot.model_copy(update={"visual": title, "kind": "title"})
 
 
 def _queries(
