@@ -21,6 +21,7 @@ TEMPLATE_CONTRACTS = ("template", "environment", "network", "policies_of_functio
 # Deploying and destroying a stage against an account that is played, its first admin, and a database that is
 # asleep: a fault of the first deployment in each of them is found here.
 DEPLOYMENT = (
+    "tests/local/test_launcher.py::test_every_lock_file_has_hashes_and_names_no_registry",
     "tests/local/test_release.py::test_everything_that_is_missing_is_listed_at_once_with_its_command",
     "tests/local/test_release.py::test_a_region_without_two_usable_zones_is_refused",
     "tests/local/test_release.py::test_a_role_for_api_logs_that_the_account_has_is_left_alone",

@@ -18,11 +18,12 @@ from typing import Any
 import pg8000.native
 
 from local import deploy, postgres
-from local.settings import DATA_STACK, DATABASE, HOME, Refused
+from local.settings import DATA_STACK, DATABASE, HOME, STAGE, Refused
 
 Sums = dict[str, dict[str, str]]
-# Nobody has written in between when the copies are taken at once; a drill that finds a difference is run
-# again before anybody worries.
+# A function that a schedule has just called, and a video that was just ordered, end within this time.
+SETTLE_SECONDS = 300
+SETTLE_PAUSE_SECONDS = 3
 TABLES = """
 SELECT format('%I.%I', schemaname, tablename)
   FROM pg_tables
@@ -38,6 +39,12 @@ def drill() -> None:
     """
     if not deploy.is_complete(DATA_STACK):
         raise Refused("the local stack isn't up; run make up first")
+    with schedules_off():
+        settle()
+        _drill()
+
+
+def _drill() -> None:
     folder = HOME / "backups" / time.strftime("%Y%m%dT%H%M%S")
     folder.mkdir(parents=True, mode=0o700)
     taken_at = time.monotonic()
@@ -72,6 +79,46 @@ def drill() -> None:
         "were back).",
         flush=True,
     )
+
+
+# ---------------------------------------------------------------- A quiet stage
+
+
+@contextlib.contextmanager
+def schedules_off() -> Iterator[None]:
+    """Switch the stage's schedules off meanwhile: what they write would be taken for a difference.
+
+    The local stage has all of them on. A drill that is killed leaves them off until the next one has ended.
+    """
+    client = deploy.aws("scheduler")
+    pages = client.get_paginator("list_schedules").paginate(NamePrefix=f"showrunner-{STAGE}-")
+    names = [each["Name"] for page in pages for each in page["Schedules"]]
+    try:
+        for name in names:
+            switch_schedule(client, name, "DISABLED")
+        yield
+    finally:
+        for name in names:
+            switch_schedule(client, name, "ENABLED")
+
+
+def switch_schedule(client: Any, name: str, state: str) -> None:
+    """Set a schedule's state. Scheduler replaces a schedule as a whole, so the rest is given again."""
+    found = client.get_schedule(Name=name)
+    kept = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target")
+    client.update_schedule(**{key: found[key] for key in kept if key in found}, State=state)
+
+
+def settle() -> None:
+    """Wait until nothing is written any more. Raises Refused after SETTLE_SECONDS."""
+    deadline, before = time.monotonic() + SETTLE_SECONDS, sums()
+    while True:
+        time.sleep(SETTLE_PAUSE_SECONDS)
+        if (now := sums()) == before:
+            return
+        if time.monotonic() > deadline:
+            raise Refused(f"the stack is in use: {differences(before, now)[0]}; run it again when it rests")
+        before = now
 
 
 # ---------------------------------------------------------------- What is there

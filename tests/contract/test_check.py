@@ -67,6 +67,33 @@ def test_a_file_that_exempts_itself_is_found(name, text):
     assert exempt({name: text, "local/other.py": "import json  # type: ignore[import-untyped]\n"}) == [name]
 
 
+LEFT_OUT = re.compile(r"\bmark\.(skip|skipif|xfail)\b|^pytestmark\b|^collect_ignore", re.MULTILINE)
+
+
+def test_no_test_of_make_check_is_left_out():
+    """Only a test that is slow may be, one by one; `pytestmark` would take a whole file with it."""
+    words = [word for commands in check.checks().values() for command in commands for word in command]
+    run = {word.partition("::")[0] for word in words if word.startswith("tests/")}
+    folders = {str(PurePath(name).parent) for name in run} | {"tests"}
+    conftests = {f"{folder}/conftest.py" for folder in folders if (ROOT / folder / "conftest.py").exists()}
+
+    assert len(run) > 15
+    assert [name for name in sorted(run | conftests) if LEFT_OUT.search((ROOT / name).read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@pytest.mark." + "skip(reason='x')",
+        "pytestmark = [pytest.mark.slow]",
+        "collect_ignore_glob = []",
+    ],
+)
+def test_a_test_that_is_left_out_is_found(line):
+    assert LEFT_OUT.search(f"import pytest\n\n{line}\n")
+    assert not LEFT_OUT.search('@pytest.mark.slow\ndef test_a():\n    pytest.skip("nft is missing")\n')
+
+
 def exempt(texts: dict[str, str]) -> list[str]:
     return [
         name
