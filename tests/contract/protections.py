@@ -8,7 +8,6 @@ each, and a change of the templates that changes one has to change that line, to
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,7 @@ def facts(document: Json, name: str) -> list[str]:
     for identity, output in (document.get("Outputs") or {}).items():
         found += values.lines(name, f"Outputs {identity}", output)
     found += _variables(document, name)
-    counted = Counter(
-        found
-    )  # the same value at the same place of several list items: losing one of them counts
-    return sorted(line if count == 1 else f"{line} (in {count})" for line, count in counted.items())
+    return values.counted(found)
 
 
 def _variables(document: Json, name: str) -> set[str]:

@@ -15,7 +15,7 @@ import yaml
 
 from local import check
 from tests.contract.code import ROOT
-from tests.contract.values import lines
+from tests.contract.values import counted, lines
 
 Json = dict[str, Any]
 # How long a state may take, how often it runs at once and again, who takes over when it fails.
@@ -47,7 +47,7 @@ def facts() -> list[str]:
 
 
 def of_parts(name: str, document: Json) -> list[str]:
-    return [line for part, body in document.items() for line in lines(name, str(part), body)]
+    return counted([line for part, body in document.items() for line in lines(name, str(part), body)])
 
 
 def of_machine(name: str, machine: Json) -> Iterator[str]:

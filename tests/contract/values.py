@@ -1,6 +1,7 @@
 """The values of a document (a template, a file of settings), a line for each."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,12 @@ NO_PROTECTION = {
 def lines(name: str, identity: str, body: Any) -> list[str]:
     """Return a line for each value of a part of a document: name, part, way to the value, value."""
     return [f"{name} {identity} {'.'.join(path)} = {value}" for path, value in _leaves(body)]
+
+
+def counted(found: list[str]) -> list[str]:
+    """Return the lines sorted, each once, with how often it is there: losing one of several counts, too."""
+    counts = Counter(found)
+    return sorted(line if count == 1 else f"{line} (in {count})" for line, count in counts.items())
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
