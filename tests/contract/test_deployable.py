@@ -605,6 +605,24 @@ def test_the_image_is_built_from_what_was_tested():
     assert image_faults(DOCKERFILE.read_text(encoding="utf-8")) == []
 
 
+def unpinned(text: str) -> list[str]:
+    """Return the requirements that don't name one version, or one file by its hash."""
+    lines = [line.partition(" #")[0].strip() for line in text.splitlines()]
+    pinned = re.compile(r"[\w.\[\]-]+==[\w.]+( ?;.*)?|.+ @ .+#sha256=[0-9a-f]{64}.*")
+    return [line for line in lines if line and not line.startswith("#") and not pinned.fullmatch(line)]
+
+
+def test_every_layer_is_built_from_the_versions_that_were_tested():
+    """`sam build` installs them without the lock files, whose hashes only the render image has."""
+    for path in (*(ROOT / "layers").glob("*/requirements.txt"), DOCKERFILE.with_name("requirements.txt")):
+        assert unpinned(path.read_text(encoding="utf-8")) == [], path
+    assert unpinned("openai\nrequests>=2\nnumpy==2.*\nboto3==1.44.5 # why\n# a comment\n") == [
+        "openai",
+        "requests>=2",
+        "numpy==2.*",
+    ]
+
+
 def test_an_image_that_is_not_would_be_found():
     assert image_faults(
         "FROM ubuntu:24.04 AS a\nCOPY --from=uv:1 /uv /uv\nFROM a\nRUN pip \\\n"
