@@ -203,8 +203,8 @@ def wait(api: httpx.Client, owner: str, files: set[str]) -> dict[str, dict[str, 
 
 def show(title: str, expected: list[Expected], records: dict[str, dict[str, Any]]) -> None:
     # It fits into the 80 columns of a log.
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-    table.add_column("report", no_wrap=True, overflow="ellipsis", max_width=30)
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column("report", no_wrap=True, max_width=24)
     for name in ("rows", "accepted", "rejected", "new/changed/gone"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -212,7 +212,8 @@ def show(title: str, expected: list[Expected], records: dict[str, dict[str, Any]
         record = records[each.file]
         counted = ("" if record[name] is None else f"{record[name]:,}" for name in _COUNTED)
         compared = "" if record["new"] is None else "/".join(f"{record[name]:,}" for name in _COMPARED)
-        name = record["kind"] or each.written.path.name
+        # A file that was loaded before has no kind; the end of its name says the most.
+        name = record["kind"] or each.written.path.name.partition(".")[0][-24:]
         if record["frequency"] == "day":
             name += f" {record['period_start']}"
         table.add_row(name, *counted, compared, record["status"])
