@@ -137,6 +137,32 @@ def test_only_new_reports_are_fetched_and_nothing_counts_twice(tx, channel, arti
     assert stated(tx) == known
 
 
+def test_reports_of_one_moment_come_in_several_runs(tx, channel, artist, monkeypatch):
+    begin(tx, days=2)
+    collect("second")
+    [job_id] = [id_ for id_, each in channel.reporting.jobs.items() if "reach" in each["reportTypeId"]]
+    made = datetime.fromtimestamp(clock.now(), UTC).isoformat()
+    for number in range(1, 6):
+        start = datetime(2026, 10, number, 7, tzinfo=UTC)
+        channel.reporting.reports[f"moment-{number}"] = {
+            "jobId": job_id,
+            "startTime": start.isoformat(),
+            "endTime": (start + timedelta(days=1)).isoformat(),
+            "createTime": made,
+            "content": REACH + f"{start:%Y%m%d},{CHANNEL},v1,100,0.05\n",
+        }
+    before = len(stated(tx))
+    monkeypatch.setattr(report_fetching, "MOST_REPORTS", 2)
+
+    added = []
+    for number in range(3):
+        age(tx, hours=1 if number else 24)
+        added.append(collect(f"part {number}")[1])
+
+    assert added == [2, 2, 1]
+    assert len(stated(tx)) == before + 5
+
+
 def test_a_reissued_report_replaces_the_one_before(tx, channel, artist):
     begin(tx)
     collect("second")

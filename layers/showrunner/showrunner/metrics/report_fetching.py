@@ -50,6 +50,9 @@ class _Work:
         self._batch, self._api = batch, api
         self._until = time.monotonic() + WORK_SECONDS
         self._reports: list[dict[str, Any]] = []
+        # Files that are archived already don't count: reports that were made in the moment of the cursor are
+        # listed again each time, and may be more than MOST_REPORTS.
+        self._downloads = 0
         self._is_complete = True
 
     def run(self) -> bytes:
@@ -93,13 +96,13 @@ class _Work:
         """Archive the job's reports by their createTime. Returns what is wrong with files, if anything."""
         problem = None
         for report in self._call(lambda: self._api.list_reports(job.id, self._cursor(subject))):
-            if time.monotonic() > self._until or len(self._reports) == MOST_REPORTS:
-                self._is_complete = False
-                break
             first, last = pacific_days(report.start_at, report.end_at)
             key = archive.report_key(self._batch, job.report_type, first, report.created_at, job.id)
             content = archive.find_report(key)
             if content is None:
+                if time.monotonic() > self._until or self._downloads == MOST_REPORTS:
+                    self._is_complete = False
+                    break
                 try:
                     content = self._download(report)
                     channel_reports.read(content, subject, self._batch.accounts[0], first, last)
@@ -123,6 +126,7 @@ class _Work:
 
     def _download(self, report: Report) -> bytes:
         """Return a report's file, packed."""
+        self._downloads += 1
         content = self._call(lambda: self._api.download(report, MOST_BYTES))
         return content if content.startswith(GZIP) else gzip.compress(content, mtime=0)
 
