@@ -29,6 +29,8 @@ SEAM = 9
 _FULL_HD = 1920 * 1080
 _UNCHANGED = Take().grade
 _BT709 = "out_color_matrix=bt709:out_range=tv:flags=bicubic"
+# Makes pixels square. Nonsense is ignored, as `ffmpeg.probe` ignores it.
+_SQUARE = "scale=w='if(between(sar,0.1,10),max(2,round(iw*sar/2)*2),iw)':h=ih:flags=bicubic,setsar=1,"
 # The most that a process without rights may ask for. With the usual 64 KB a picture takes dozens of turns
 # between the two processes.
 _PIPE_BYTES = 1 << 20
@@ -302,9 +304,7 @@ def _progressive(media: ffmpeg.Media) -> str:
 
 def _square(media: ffmpeg.Media) -> str:
     """Return filters that make pixels square, or nothing if they are."""
-    if media.pixel_aspect == 1:
-        return ""
-    return "scale=w='max(2,round(iw*sar/2)*2)':h=ih:flags=bicubic,setsar=1,"
+    return "" if media.pixel_aspect == 1 else _SQUARE
 
 
 def _toned(media: ffmpeg.Media, width: int, height: int) -> str:
@@ -453,7 +453,7 @@ def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tup
 
 def still(path: Path, name: str, at_s: float) -> Pixels:
     """Return one frame at `at_s`, 320 pixels wide; the first one if the clip is shorter."""
-    graph = f"{_square(ffmpeg.probe(path, name))}scale=320:-2"
+    graph = f"{_SQUARE}scale=320:-2"
     picture_only = ("-frames:v", "1", "-vf", graph, "-f", "image2pipe", "-c:v", "ppm", "-")
     for seek in (["-ss", f"{at_s:.3f}"], []):
         picture = ffmpeg.run(*seek, *ffmpeg.source(path), *picture_only, asset=name)

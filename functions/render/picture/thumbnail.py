@@ -81,7 +81,7 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
     if best.kind == "image":
         background = colour.parse(timeline.palette.background)
         return stills.framed(stills.load(path, name, max(size), background), size, best.fit, best.focus)
-    # The frame that was rated.
+    # A little after the frame that was rated: a clip may be faded in.
     start_s = best.trim[0] + _INTO_CLIP_S
     ends_s = best.trim[1] if best.trim[1] is not None and best.trim[1] > start_s else None
     try:
@@ -109,7 +109,8 @@ def _small(path: Path, visual: Visual) -> Pixels:
     """Decode a picture at a reduced size, large enough for an upright crop of _PREVIEW pixels."""
     assert visual.asset is not None
     if visual.kind == "clip":
-        return clips.still(path, visual.asset.uri, visual.trim[0] + _INTO_CLIP_S)
+        # Parts begin at key frames: any other picture takes thirty decoded ones.
+        return clips.still(path, visual.asset.uri, visual.trim[0])
     return stills.load(path, visual.asset.uri, 400)
 
 
