@@ -180,11 +180,15 @@ class ClipPainter:
                 if number < len(tail):
                     frame.mix(tail[number], 1 - (number + 1) / (len(tail) + 1))
                 held.append(frame)
-                if len(held) > self.seam:
+                if len(held) > (self.seam if self.most is None else 1):
                     yield held.pop(0)
             if number < 0:
                 raise AssetCorrupt(f"The clip {self.name} has no frame that can be decoded.", asset=self.name)
-            if number < self.seam:
+            if self.most is not None:
+                # By rounding of times it may have a frame less than its header says: the last one again.
+                yield from (held[0].copied() for _ in range(SEAM))
+                held = []
+            elif number < self.seam:
                 # The whole clip is shorter than the cross-fade: show it as it is.
                 yield from held
                 held = []

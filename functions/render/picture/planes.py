@@ -63,6 +63,10 @@ class Frame:
         chroma = part(self.chroma, y // 2, (y + height) // 2, x // 2, (x + width) // 2)
         return Frame(luma, chroma, width, height)
 
+    def copied(self) -> "Frame":
+        """Return a copy in main memory, of a frame there."""
+        return Frame(self.luma.copy(), self.chroma.copy(), self.width, self.height)
+
     def uploaded(self) -> "Frame":
         """Return a copy on the OpenCL device."""
         return Frame(cv2.UMat(self.luma), cv2.UMat(self.chroma), self.width, self.height)

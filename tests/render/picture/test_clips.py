@@ -46,6 +46,29 @@ def test_a_slightly_short_clip_keeps_its_speed(tmp_path):
     assert found[60:] == pytest.approx(range(clips.SEAM, 75 - seamless), abs=1)
 
 
+def test_a_clip_with_a_frame_less_than_it_says_shows_the_last_one_again(tmp_path):
+    """Instead of beginning again for one frame. It is drawn on, so what follows must be another copy."""
+    visual = Visual("clip", Asset("c"), trim=(1.5, 2.05))
+    painter = clips.ClipPainter(counting(tmp_path / "c.mp4", 2), "c", visual, *SIZE, 30, frames=16)
+    shown = []
+    for index in range(16):
+        frame = painter.paint(index)
+        shown.append(frame.luma.copy())
+        frame.luma[:] = 0
+    painter.close()
+    assert numbers(shown) == pytest.approx([*range(45, 60), 59], abs=1)
+
+
+def test_a_clip_is_not_decoded_further_than_it_is_shown(tmp_path):
+    path = counting(tmp_path / "c.mp4", 2)
+    long, short = (
+        clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, frames=frames).decoder()
+        for frames in (10, 70)
+    )
+    assert long[long.index("-frames:v") + 1] == "10"
+    assert "-frames:v" not in short
+
+
 def test_a_variable_frame_rate_plays_evenly(tmp_path):
     """Every third frame is missing in the source."""
     path = samples.clip(
