@@ -295,9 +295,7 @@ class SideProcess:
 def _run_side_process(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> None:
     segments.die_with_parent()
     try:
-        memory.keep_large_blocks()
         result = soundtrack.produce(plan, files, work / "sound")
-        memory.set_limits()
         memory.release()
         for number, output in enumerate(plan.outputs):
             for shape in thumbnail.shapes(output, number == 0):
