@@ -139,6 +139,18 @@ def forget_uses() -> None:
         dynamodb.remove(secret_uses.KEY, f"{use.secret}#{use.reader}")
 
 
+def forget_answers() -> None:
+    """Remove the kept answers of platforms, from this process and from the state table."""
+    from showrunner.aws import dynamodb, s3, sdk
+    from showrunner.caches import public, reads
+
+    reads._memory.__init__()  # type: ignore[misc]
+    for item in sdk.client("dynamodb").scan(TableName=os.environ["STATE_TABLE"])["Items"]:
+        if item["pk"]["S"].startswith("cache#"):
+            dynamodb.remove(item["pk"]["S"], item["sk"]["S"])
+    s3.remove(s3.list_keys(f"{public.FOLDER}/"))
+
+
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """Start moto on a real port, so that clients sign, send and parse as in AWS. Returns its address."""

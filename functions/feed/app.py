@@ -6,7 +6,7 @@ from typing import Any
 from showrunner.database import db
 from showrunner.feed import addresses, api, intake, reading, schemas, subscriptions
 from showrunner.store.feed import lists, webhook_events
-from showrunner.web import application, docs
+from showrunner.web import answers, application, docs
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.body import checked, parse
@@ -136,9 +136,11 @@ def show_channel(request: Request, channel: str) -> Answer:
 def from_url(request: Request, body: schemas.ChannelAddress) -> Answer:
     """Find the channel of a YouTube address and follow it.
 
-    The caller waits for YouTube, within a timeout and a circuit breaker.
+    The caller waits for YouTube, within a timeout and a circuit breaker. An answer of YouTube is used again
+    for an hour, and for a day if YouTube can't be asked. The header `Age` says how many seconds ago it came.
     """
-    return Answer(addresses.follow(body), 201)
+    followed, age_seconds = addresses.follow(body)
+    return Answer(followed, 201, headers=answers.age(age_seconds))
 
 
 @app.get("/api/v1/videos", **ACCESS, answer=schemas.VideoPage)

@@ -1,6 +1,7 @@
 """Metrics machine, steps Load and Disconnect -> an archived answer becomes figures in the database.
 
-Or an account whose owner disconnected it isn't asked for any more. Both can be repeated.
+Or an account whose owner disconnected it isn't asked for any more, and the person who connected it is told by
+email. Both can be repeated.
 """
 
 from datetime import datetime
@@ -14,6 +15,11 @@ from showrunner.telemetry import entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if ended := event.get("disconnected"):
         at = datetime.fromisoformat(ended["at"])
-        loading.disconnect(ended["platform"], ended["artist_id"], ended["reason"], at)
+        lost = loading.disconnect(ended["platform"], ended["artist_id"], ended["reason"], at)
+        if lost:
+            # Few calls need it, and it takes longer to import than all else here.
+            from showrunner.accounts import emails
+
+            emails.tell(lost["email"], emails.reconnect_artist(ended["platform"], lost["artist"]))
         return {"state": "disconnected"}
     return {"state": "loaded", **loading.load(event["key"])}

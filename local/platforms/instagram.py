@@ -34,6 +34,8 @@ MEDIA = (
 # impressions, plays and video_views ended on 2025-04-21.
 METRICS = ("views", "reach", "total_interactions", "likes", "comments", "saves", "shares")
 OUTCOMES = ("limit", "transient", "bad_gateway", "truncated", "password_changed", "full")
+# Posts with fewer viewers have no insights, as stories often do.
+FEW = "Not enough viewers for the media to show insights"
 # Followers grow from this moment on: 2026-01-01, in seconds.
 BEGIN = 1_767_225_600
 DAY = 86_400
@@ -63,6 +65,8 @@ class App:
     figures: dict[str, Json] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
+    # Numbers of posts, of every account, that too few people have seen.
+    unseen: set[int] = field(default_factory=set)
     codes: dict[str, consent.Code] = field(default_factory=dict)
     short_tokens: dict[str, Grant] = field(default_factory=dict)
     long_tokens: dict[str, Grant] = field(default_factory=dict)
@@ -245,7 +249,7 @@ def _insights(app: App, request: Request, grant: Grant, account: str) -> Reply:
     ):
         return _error(400, 100, "(#100) metric must be one of the following values: views, reach, …")
     if account.startswith("18"):
-        return _post_insights(query, grant, account)
+        return _post_insights(app, query, grant, account)
     if query.get("period") != "day" or query.get("metric_type") != "total_value":
         return _error(400, 100, "(#100) Incompatible metrics and period")
     if account != user_id(grant.person):
@@ -278,13 +282,15 @@ def _days(query: dict[str, str]) -> list[str] | Reply:
     return [datetime.fromtimestamp(at, UTC).date().isoformat() for at in range(int(since), int(until), DAY)]
 
 
-def _post_insights(query: dict[str, str], grant: Grant, post: str) -> Reply:
+def _post_insights(app: App, query: dict[str, str], grant: Grant, post: str) -> Reply:
     """Return a post's insights, of its whole life: these take neither period nor metric_type."""
     if set(query) != {"metric"}:
         return _error(400, 100, "(#100) Incompatible metrics and period")
     if INSIGHTS not in grant.scopes:
         return _error(403, 10, "Application does not have permission for this action")
     number = int(post) % 1_000
+    if number in app.unseen:
+        return _error(400, 10, f"(#10) {FEW}")
     values = [
         {
             "name": each,

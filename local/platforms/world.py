@@ -77,6 +77,8 @@ class World:
     # Calls of the methods that have buckets of their own, and calls of any that were over their quota.
     spent_apart: Counter[str] = field(default_factory=Counter)
     refused_for_quota: int = 0
+    # Answers 304 to the ETag of the answer before.
+    unchanged: int = 0
     quota: int = UNITS_A_DAY
     calls: Counter[str] = field(default_factory=Counter)
     # (topic, callback) -> secret

@@ -5,6 +5,8 @@ https://cloud.google.com/apis/design/errors (newer form, with `status` and `deta
 https://developers.google.com/youtube/v3/determine_quota_cost.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +76,13 @@ def answer(world: World, request: Request) -> Reply:
         problem = discovery.check(API, called, request.query)
         if problem:
             raise ApiError(400, problem.reason, problem.message, "youtube.parameter", "INVALID_ARGUMENT")
-        return Reply.json(_read(world, called, request.query, caller))
+        document = _read(world, called, request.query, caller)
+        document["etag"] = hashlib.sha256(json.dumps(document).encode()).hexdigest()[:27]
+        # https://developers.google.com/youtube/v3/getting-started#etags
+        if request.headers.get("if-none-match", "").strip('"') == document["etag"]:
+            world.unchanged += 1
+            return Reply(304)
+        return Reply.json(document)
     except ApiError as error:
         return Reply.json(error.body, error.status)
     except BadGateway:

@@ -12,6 +12,7 @@ from local.platforms import server as simulator
 from showrunner import quotas
 from showrunner.aws import dynamodb, rpc, sdk, ssm
 from showrunner.database import db
+from tests.conftest import forget_answers
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, World, atom, notification, tombstone
 
 
@@ -93,6 +94,7 @@ def youtube(world, monkeypatch):
     polling._youtube.cache_clear()
     dynamodb.remove(f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}", "general")
     dynamodb.remove("breaker#youtube", "state")
+    forget_answers()
     yield known
     polling.feeds.cache_clear()
     polling._youtube.cache_clear()

@@ -1,8 +1,14 @@
 """A channel is found by any form of YouTube address, and nothing else is fetched."""
 
+import json
+
 import pytest
 
-from tests.feed.ingestion import CALLBACK, CHANNEL, OTHER
+from showrunner import breakers, quotas
+from showrunner.aws import dynamodb, s3
+from showrunner.caches import public, reads
+from showrunner.database import db
+from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, http
 from tests.feed.polling import from_url, upload
 
 
@@ -133,3 +139,64 @@ def test_a_missing_channel_is_404(world, youtube):
 def test_a_channel_with_a_subscription_is_409(world, youtube):
     assert from_url(world, "https://www.youtube.com/@channelname")[0] == 201
     assert from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")[0] == 409
+
+
+def test_an_address_that_was_asked_for_before_costs_no_unit_for_an_hour(world, youtube):
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 201
+    # Another spelling is another question; the same one is answered without YouTube.
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 409
+
+    assert quotas.spent("youtube", "general") == 1
+
+
+def test_an_answer_whose_hour_is_over_is_confirmed_with_its_etag(world, youtube):
+    from_url(world, "https://www.youtube.com/@channelname")
+    an_hour_later()
+
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 409
+    assert youtube.unchanged == 1
+    assert quotas.spent("youtube", "general") == 2  # 304 costs a unit
+
+
+@pytest.mark.parametrize("trouble", ["down", "breaker", "quota"])
+def test_while_youtube_can_t_be_asked_its_last_answer_is_used_and_says_its_age(world, youtube, tx, trouble):
+    from functions.feed import app
+
+    subscription = from_url(world, "https://www.youtube.com/@channelname")[1]["subscription"]
+    db.run(tx, "DELETE FROM feed.subscriptions WHERE id = :id", id=subscription["id"])
+    an_hour_later()
+    if trouble == "down":
+        youtube.failing["/youtube/v3/channels"] = 1
+    elif trouble == "breaker":
+        for _ in range(breakers.FAILURES):
+            breakers.record("youtube", answered=False)
+    else:
+        youtube.quota = 0
+
+    body = {"url": "https://www.youtube.com/@channelname", "callback_url": CALLBACK}
+    answer = app.handler(http("POST", "/api/v1/channels/from-url", body, x_api_key=KEY), None)
+
+    assert json.loads(answer["body"])["channel"]["channel_id"] == CHANNEL, answer
+    assert answer["statusCode"] == 201
+    assert int(answer["headers"]["age"]) >= 3_700
+
+
+def test_an_address_without_a_channel_is_asked_for_again_after_a_minute(world, youtube):
+    assert from_url(world, "https://www.youtube.com/@latecomer")[0] == 404
+    youtube.channels["UC" + "l" * 22] = {"title": "Late", "handle": "latecomer"}
+    assert from_url(world, "https://www.youtube.com/@latecomer")[0] == 404
+
+    an_hour_later(seconds=61)
+
+    assert from_url(world, "https://www.youtube.com/@latecomer")[0] == 201
+
+
+def an_hour_later(seconds=3_700):
+    """Make all kept answers older, and end those whose time in the state table is over."""
+    reads._memory.__init__()
+    for name in s3.list_keys(f"{public.FOLDER}/"):
+        kept = reads.unpacked(s3.get_bytes(name))
+        older = kept._replace(checked_at=kept.checked_at - seconds)
+        s3.put_bytes(name, reads._packed(older))
+        item = f"cache#{name.rpartition('/')[2].removesuffix('.gz')}"
+        dynamodb.put(item, "answer", {"packed": reads._packed(older)}, older.checked_at + reads.TABLE_SECONDS)

@@ -18,6 +18,7 @@ from showrunner.database import db
 from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
 from showrunner.metrics import clients, collection, fetching, grants
 from showrunner.store.metrics import accounts
+from tests.accounts.calls import emails_to
 from tests.conftest import put_secrets
 from tests.metrics.conftest import consent, run
 
@@ -407,7 +408,48 @@ def test_an_old_word_that_it_is_lost_does_not_end_a_new_connection(person, tx, a
     connect(person, artist, "tiktok")
     before = datetime.now(UTC) - timedelta(minutes=5)
 
-    assert not accounts.save_disconnected(tx, artist, "tiktok", "withdrawn", before)
+    assert accounts.save_disconnected(tx, artist, "tiktok", "withdrawn", before) is None
+    assert shown(person, artist)[0]["state"] == "new"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_person_who_connected_an_account_is_told_once_that_it_is_lost(person, tx, apps, artist, platform):
+    connect(person, artist, platform)
+    address = db.value(
+        tx,
+        "SELECT u.email FROM accounts.users u JOIN accounts.members m ON m.user_id = u.id"
+        " WHERE m.organisation_id = :organisation",
+        organisation=person.organisation_id,
+    )
+    batch = batch_of(platform)
+    app_of(apps, platform).revoke("ada")
+    ended = social.handler(batch, None)
+    before = len(emails_to(address))
+
+    for _ in range(2):
+        load.handler({"disconnected": ended["disconnected"]}, None)
+
+    told = emails_to(address)[before:]
+    assert [each["subject"] for each in told] == [
+        f"Connect Tides's {'TikTok' if platform == 'tiktok' else 'Instagram'} account again"
+    ]
+    # Whoever left the organisation isn't told: a second loss.
+    connect(person, artist, platform)
+    db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :o", o=person.organisation_id)
+    later = {**ended["disconnected"], "at": (datetime.now(UTC) + timedelta(minutes=1)).isoformat()}
+    load.handler({"disconnected": later}, None)
+    assert len(emails_to(address)) == before + 1
+
+
+def test_posts_that_few_people_saw_disconnect_nobody(person, apps, artist):
+    """Instagram's error has the code of a missing permission."""
+    apps.instagram_app.figures["ada"] = {"media_count": 3}
+    apps.instagram_app.unseen = {0, 2}
+    connect(person, artist, "instagram")
+
+    assert run("first", "instagram").states == ["fetched"]
+    items = person("GET", f"/api/v1/artists/{artist}/items?kind=post").body["items"]
+    assert sorted("views" in each["figures"] for each in items) == [False, False, True]
 
 
 @pytest.mark.parametrize(

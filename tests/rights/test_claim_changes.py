@@ -11,8 +11,10 @@ import requests
 from functions.publish import app as publish
 from functions.upload import app as upload
 from showrunner import quotas
-from showrunner.accounts import youtube_access
-from showrunner.aws import s3, ssm
+from showrunner.accounts import connections, youtube_access
+from showrunner.aws import dynamodb, s3, ssm
+from showrunner.caches import reads
+from showrunner.caches.reads import Memory
 from showrunner.database import db
 from showrunner.store.accounts import organisations
 from tests.rights import partner as partners
@@ -347,10 +349,54 @@ def test_youtube_is_asked_for_assets_owners_and_policies(own, tx, service):
     assert own.client("GET", "/api/v1/cms/assets/search").status == 400
     assert own.client("GET", "/api/v1/cms/assets/A1/ownership").status == 404
     assert own.client("GET", "/api/v1/cms/policies?content_owner=Somebody").status == 400
-    own.world.library.add_faults([{"on": "policies.list", "kind": "close"}])
-    assert own.client("GET", "/api/v1/cms/policies").status == 502
+    own.world.library.add_faults([{"on": "assetSearch.list", "kind": "close"}])
+    assert own.client("GET", "/api/v1/cms/assets/search?q=song").status == 502
     stranger = service(add_owner(tx)["organisation_id"], "cms:read")
     for path in ("policies", "assets/search?q=song", f"assets/{own.asset_id}/ownership"):
         assert stranger("GET", f"/api/v1/cms/{path}").status == 409
     name = db.value(tx, "SELECT name FROM rights.content_owners WHERE id = :id", id=own.owner_id)
     assert stranger("GET", f"/api/v1/cms/policies?content_owner={name}").status == 400
+
+
+def test_policies_are_read_once_in_15_minutes_and_say_their_age(own, monkeypatch):
+    path = "/api/v1/cms/policies"
+    first = own.client("GET", path)
+    begun = time.time()
+    monkeypatch.setattr("showrunner.caches.reads._memory", Memory())
+    again = own.client("GET", path)
+    assert (again.body, first.headers.get("age")) == (first.body, None)
+    assert quotas.spent("youtube", "content_id") == 1
+
+    age_policies(own, begun - 1_000)
+    own.world.library.add_faults([{"on": "policies.list", "kind": "close"}])
+    old = own.client("GET", path)
+    assert (old.status, old.body) == (200, first.body)
+    assert 1_000 <= int(old.headers["age"]) < 1_100
+    assert old.headers["etag"] == first.headers["etag"]
+
+    age_policies(own, begun - 1_000)
+    own.world.rights.policies[own.partner.youtube_id]["S3"] = {
+        "name": "Block",
+        "rules": [{"action": "block"}],
+    }
+    assert [each["policy_id"] for each in own.client("GET", path).body["policies"]] == ["S1", "S2", "S3"]
+
+
+def test_policies_of_an_account_that_withdrew_its_permission_are_not_shown_from_the_cache(own):
+    path = "/api/v1/cms/policies"
+    assert own.client("GET", path).status == 200
+    age_policies(own, time.time() - 1_000)
+    own.world.rights.members.clear()
+
+    assert own.client("GET", path).status >= 400
+
+
+def age_policies(own, checked_at):
+    """Make the kept answer as old as this, at all levels."""
+    reads._memory.__init__()
+    connection = connections.id_of(own.organisation_id, "youtube", f"{own.partner.account}/")
+    request = f"content_id/{own.partner.youtube_id}/policies"
+    key = reads.of_connection(own.organisation_id, connection, request)
+    kept = reads.unpacked(dynamodb.find(key.item, "answer")["packed"])
+    packed = reads._packed(kept._replace(checked_at=checked_at))
+    dynamodb.put(key.item, "answer", {"packed": packed}, checked_at + reads.TABLE_SECONDS)

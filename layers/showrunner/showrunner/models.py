@@ -20,6 +20,18 @@ class Usage(NamedTuple):
     output: int
 
 
+class Representation(NamedTuple):
+    """The answer of a platform to a read.
+
+    `etag` names this version of it, None if the platform gives none. For `fresh_seconds` it may be used again
+    without asking.
+    """
+
+    body: bytes
+    etag: str | None
+    fresh_seconds: int
+
+
 class Sighting(NamedTuple):
     """A YouTube video in a notification or feed. `title` is None for a deleted video.
 

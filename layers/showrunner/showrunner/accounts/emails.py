@@ -70,6 +70,21 @@ def reconnect() -> Email:
     )
 
 
+_PLATFORMS = {"youtube": "YouTube", "tiktok": "TikTok", "instagram": "Instagram"}
+
+
+def reconnect_artist(platform: str, artist: str) -> Email:
+    """Tell the person who connected an artist's account that its platform has ended our permission."""
+    name = _PLATFORMS[platform]
+    return Email(
+        f"Connect {artist}'s {name} account again",
+        (
+            f"{name} has ended the permission by which showrunner reads the figures of {artist}'s account.",
+            "No new figures come until its owner agrees again: connect the account in the artist's settings.",
+        ),
+    )
+
+
 def reports_end(content_owner: str, ending: list[dict[str, Any]]) -> Email:
     """Tell that YouTube stops making types of reports. ending: report_type and deprecated_at of each."""
     types = ", ".join(f"{each['report_type']} on {each['deprecated_at']:%Y-%m-%d}" for each in ending)

@@ -112,7 +112,7 @@ def finish(request: Request, artist_id: str, platform: str, body: AuthorizationR
     given = {"artist_id": artist_id, "platform": platform, "account_id": tokens.account_id}
     with db.transaction() as tx:
         artists.save_accounts(tx, request.organisation_id, [given])
-        accounts.save_connected(tx, request.organisation_id, artist_id, platform)
+        accounts.save_connected(tx, request.organisation_id, artist_id, platform, owner)
         artist = artists.get(tx, request.organisation_id, artist_id)
         audit.record(
             tx, request, "connect", "artist", artist_id.lower(), platform=platform, scopes=list(tokens.scopes)

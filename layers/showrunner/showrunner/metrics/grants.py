@@ -52,7 +52,7 @@ type Refresh = Callable[[str], Tokens]
 
 
 def save(account: Account, tokens: Tokens, now: float | None = None) -> None:
-    """Store an account's tokens."""
+    """Store an account's tokens. A renewal that has begun is at its end with them."""
     at = time.time() if now is None else now
     secret = json.dumps({"access_token": tokens.access_token, "refresh_token": tokens.refresh_token})
     values: dict[str, str | bytes | int] = {
@@ -62,6 +62,8 @@ def save(account: Account, tokens: Tokens, now: float | None = None) -> None:
         "scopes": " ".join(tokens.scopes),
     }
     dynamodb.put(_key(account), "tokens", values, at + tokens.refresh_seconds)
+    if account.platform in _ROTATING:
+        dynamodb.remove(_key(account), _BEGUN)
 
 
 def access_token(
@@ -122,8 +124,6 @@ def _renew(account: Account, refresh: Refresh, found: dict[str, Any], refused: s
     # A renewal that names no scopes changes none.
     kept = tokens if tokens.scopes else tokens._replace(scopes=tuple(found["scopes"].split()))
     save(account, kept, at)
-    if account.platform in _ROTATING:
-        dynamodb.remove(_key(account), _BEGUN)
     return tokens.access_token
 
 

@@ -60,12 +60,18 @@ def load(key: str) -> dict[str, int]:
     return {"artists": len(artists), "runs": len(written)}
 
 
-def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> None:
-    """Record that a platform ended our permission, so that the account isn't asked for any more."""
+def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> dict[str, Any] | None:
+    """Record that a platform ended our permission, so that the account isn't asked for any more.
+
+    Returns the name of the artist and the email of the person to tell, as `accounts.save_disconnected` does;
+    None if nobody has to be told.
+    """
     with db.transaction() as tx:
-        if accounts.save_disconnected(tx, artist_id, platform, reason, at) and platform == "youtube":
+        lost = accounts.save_disconnected(tx, artist_id, platform, reason, at)
+        if lost and platform == "youtube":
             # Terms of YouTube: what an owner's permission gave is deleted when it ends.
             days.remove(tx, artist_id, platform)
+    return lost if lost and lost["email"] else None
 
 
 def _runs(

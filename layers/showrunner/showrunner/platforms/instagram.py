@@ -41,6 +41,9 @@ _INSIGHTS = "views,reach,total_interactions"
 _POST_INSIGHTS = "views,reach"
 # https://developers.facebook.com/docs/graph-api/guides/error-handling
 _TOKEN_ENDED = 190
+# Its code is that of a missing permission, and only its text differs:
+# https://developers.facebook.com/docs/instagram-platform/reference/instagram-media/insights
+_FEW_VIEWERS = "not enough viewers"
 _BUSY = (1, 2, 4, 17, 32, 613, 80002)
 # Percent of an app's or account's calls from which on the next ones wait.
 _FULL = 95
@@ -211,6 +214,8 @@ def _failure(answer: Answer, document: Any) -> ShowrunnerError:
     said = f"Instagram answers {answer.status} ({code}/{subcode}): {str(error.get('message', ''))[:200]}"
     if code == _TOKEN_ENDED:
         return Disconnected(f"{said} Connect the account again.")
+    if code == 10 and _FEW_VIEWERS in said.lower():
+        return PlatformRejected(said, str(code))
     if code == 10 or (isinstance(code, int) and 200 <= code <= 299):
         return Disconnected(f"{said} Connect the account again, and leave all permissions on.")
     if code in _BUSY or error.get("is_transient") or answer.status >= 500 or answer.status == 429:

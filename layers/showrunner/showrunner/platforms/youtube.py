@@ -11,9 +11,10 @@ import json
 import re
 import time
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from showrunner.errors import (
     CredentialRejected,
@@ -23,7 +24,7 @@ from showrunner.errors import (
     PlatformUnavailable,
     QuotaExceeded,
 )
-from showrunner.models import Sighting
+from showrunner.models import Representation, Sighting
 from showrunner.platforms import credentials, websub
 from showrunner.platforms.http import Answer, Sender
 
@@ -34,6 +35,9 @@ CALL_SECONDS = 12
 # The caller of from-url waits for two calls; a last silence and our own work must fit too into API Gateway's
 # 30 s.
 RESOLVE_SECONDS = 18
+# How long the channel of an address may be used again without asking: its id stays for good, its title and
+# handle change seldom. An address without a channel may get one at any time.
+CHANNEL_SECONDS, NO_CHANNEL_SECONDS = 3_600, 60
 # Details of 50 videos with descriptions of the greatest length have 2 MB.
 API_BYTES = 8 << 20
 # 15 entries with their descriptions have 60 KB; what is far above is no feed.
@@ -135,11 +139,31 @@ class Quota(Protocol):
     def exhaust(self, day: str) -> QuotaExceeded: ...
 
 
-class Youtube:
-    """Calls the Data API by key, or by the access token of a person."""
+class Cache(Protocol):
+    """Keeps answers. `request` says all of what is asked.
 
-    def __init__(self, key: str, base_url: str, quota: Quota, access_token: str | None = None) -> None:
+    `ask` takes the ETag of the answer that is kept, or None, and returns None if that answer is unchanged.
+    """
+
+    def read(self, request: str, ask: Callable[[str | None], Representation | None]) -> bytes: ...
+
+
+class Youtube:
+    """Calls the Data API by key, or by the access token of a person.
+
+    `cache` keeps the answers of `resolve`, which are public.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        base_url: str,
+        quota: Quota,
+        access_token: str | None = None,
+        cache: Cache | None = None,
+    ) -> None:
         self._sender = Sender("YouTube", SECONDS, API_BYTES)
+        self._cache = cache if access_token is None else None
         self._key = key
         self._access_token = access_token
         self._base_url = base_url.rstrip("/")
@@ -171,11 +195,11 @@ class Youtube:
         return self._channel(_soon(), mine="true")
 
     def _channel(self, until: float, **selector: str) -> Channel | None:
-        items = self._get("channels", until, part="snippet", **selector).get("items") or []
+        items = self._read("channels", until, part="snippet", **selector).get("items") or []
         return Channel(items[0]["id"], items[0]["snippet"]["title"]) if items else None
 
     def _channel_of_video(self, until: float, video_id: str) -> Channel | None:
-        items = self._get("videos", until, part="snippet", id=video_id).get("items") or []
+        items = self._read("videos", until, part="snippet", id=video_id).get("items") or []
         return (
             Channel(items[0]["snippet"]["channelId"], items[0]["snippet"]["channelTitle"]) if items else None
         )
@@ -239,12 +263,33 @@ class Youtube:
         )
         return [_upload(each, channel_id) for each in answer.get("items") or []]
 
+    def _read(self, path: str, until: float, **parameters: str) -> dict[str, Any]:
+        """Return the answer to a call as `_get` does, through the cache if there is one."""
+        if self._cache is None:
+            return self._get(path, until, **parameters)
+
+        def ask(etag: str | None) -> Representation | None:
+            answer = self._answer(path, until, parameters, etag)
+            return None if answer.status == 304 else _representation(answer.body)
+
+        return _json(
+            self._cache.read(f"{self._base_url}/{path}?{urlencode(sorted(parameters.items()))}", ask)
+        )
+
     def _get(self, path: str, until: float, **parameters: str) -> dict[str, Any]:
         return _json(self._send(path, until, **parameters))
 
     def _send(self, path: str, until: float, **parameters: str) -> bytes:
         """Return the body of a call that succeeds. It costs a unit."""
-        headers = self._credential()
+        return self._answer(path, until, parameters).body
+
+    def _answer(self, path: str, until: float, parameters: dict[str, str], etag: str | None = None) -> Answer:
+        """Return the answer 200, or 304 if the one with this ETag is unchanged. Both cost a unit.
+
+        https://developers.google.com/youtube/v3/getting-started#etags doesn't say whether 304 costs one: so
+        it is counted.
+        """
+        headers = self._credential() | ({} if etag is None else {"If-None-Match": etag})
         day = self._quota.spend(1)
         try:
             answer = self._sender.send(
@@ -258,8 +303,8 @@ class Youtube:
             if not error.was_sent:
                 self._quota.give_back(1, day)
             raise
-        if answer.status == 200:
-            return answer.body
+        if answer.status == 200 or (answer.status == 304 and etag is not None):
+            return answer
         failure = _failure(answer)
         if isinstance(failure, QuotaExceeded):
             raise self._quota.exhaust(day) from failure
@@ -284,6 +329,14 @@ def _json(body: bytes) -> dict[str, Any]:
         return dict(json.loads(body))
     except (ValueError, TypeError) as error:
         raise PlatformUnavailable("YouTube's answer isn't the JSON that it should be.") from error
+
+
+def _representation(body: bytes) -> Representation:
+    """Return an answer about a channel with its ETag, which is in the document."""
+    document = _json(body)
+    etag = document.get("etag")
+    seconds = CHANNEL_SECONDS if document.get("items") else NO_CHANNEL_SECONDS
+    return Representation(body, etag if isinstance(etag, str) and etag.isprintable() else None, seconds)
 
 
 # Reasons of google.rpc.ErrorInfo (https://cloud.google.com/apis/design/errors) -> what to do about the key.

@@ -1,18 +1,23 @@
 """The routes that ask YouTube's Content ID while the caller waits: assets, who owns them, saved policies."""
 
+import json
 import re
 from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
 from showrunner import breakers, config
 from showrunner.accounts import google_projects
+from showrunner.caches import reads
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
+from showrunner.models import Representation
+from showrunner.quotas import Project
 from showrunner.rights import change_costs, owner_accounts
 from showrunner.store.rights import content_owners
+from showrunner.web import answers
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.fields import Isrc, Line, Query, Result
@@ -27,6 +32,8 @@ routes = Routes()
 SECONDS = 10
 # More than anybody reads; a narrower search finds the rest.
 MOST_FOUND = 100
+# Policies change seldom, and are read with each form. If YouTube fails, they are used for an hour.
+POLICIES_SECONDS = 900
 _ASSET = re.compile(r"A\d{15}", re.ASCII)
 
 type _Owner = Annotated[
@@ -135,19 +142,45 @@ def show_ownership(request: Request, asset: str, query: OwnerQuery) -> Answer:
 
 @routes.get("/api/v1/cms/policies", permission="cms:read", answer=SavedPolicies, errors=(409,))
 def list_policies(request: Request, query: OwnerQuery) -> Answer:
-    """List the policies that are saved at YouTube, for claims and match policies."""
-    found = _ask(request, query.content_owner, lambda api: api.list_policies())
-    return Answer({"policies": [{"policy_id": id_, "name": name} for id_, name in found.items()]})
+    """List the policies that are saved at YouTube, for claims and match policies.
+
+    They are read once in 15 minutes, and kept for an hour in case that YouTube fails. The header `Age` says
+    how many seconds ago YouTube gave them.
+    """
+    partner = _partner(request, query.content_owner)
+
+    def ask(_: str | None) -> Representation:
+        found = _call(partner, lambda api: api.list_policies())
+        # One that lists none may have its first at any moment.
+        return Representation(json.dumps(found).encode(), None, POLICIES_SECONDS if found else 0)
+
+    key = reads.of_connection(
+        partner.organisation_id, partner.connection_id, f"content_id/{partner.youtube_id}/policies"
+    )
+    known = reads.read(key, ask)
+    policies = [{"policy_id": id_, "name": name} for id_, name in json.loads(known.body).items()]
+    return Answer({"policies": policies}, headers=answers.age(known.age_seconds))
+
+
+class _Partner(NamedTuple):
+    """A content owner of an organisation, and the connection that may act for it."""
+
+    organisation_id: str
+    youtube_id: str
+    connection_id: str
+    project: Project
 
 
 def _ask[T](request: Request, content_owner: str | None, call: "Callable[[ContentId], T]") -> T:
-    """Return what YouTube answers for a content owner of the organisation. Counts as a call of the day.
+    """Return what YouTube answers for a content owner of the organisation. Raises as `_partner` does."""
+    return _call(_partner(request, content_owner), call)
+
+
+def _partner(request: Request, content_owner: str | None) -> _Partner:
+    """Return the content owner that is asked for.
 
     Raises InvalidRequest for an owner that isn't the organisation's, and Conflict if it can't be asked for.
     """
-    from showrunner.accounts.youtube_access import Account
-    from showrunner.platforms.content_id import ContentId
-
     with db.reading() as tx:
         owner = _owner(content_owners.list_of(tx, request.organisation_id), content_owner)
         connection_id = owner_accounts.find_for_claims(tx, request.organisation_id, owner)
@@ -156,13 +189,21 @@ def _ask[T](request: Request, content_owner: str | None, call: "Callable[[Conten
         raise Conflict("The content owner's id at YouTube is unknown: a platform admin adds it.")
     if connection_id is None:
         raise Conflict(owner_accounts.NONE)
-    change_costs.ledger("claim", project).spend(1)
+    return _Partner(request.organisation_id, owner["youtube_id"], connection_id, project)
+
+
+def _call[T](partner: _Partner, call: "Callable[[ContentId], T]") -> T:
+    """Return what YouTube answers. Counts as a call of the day."""
+    from showrunner.accounts.youtube_access import Account
+    from showrunner.platforms.content_id import ContentId
+
+    change_costs.ledger("claim", partner.project).spend(1)
 
     def guarded(token: str) -> T:
         with breakers.guard("content_id", "read"):
-            return call(ContentId(config.setting("CONTENT_ID_URL"), token, owner["youtube_id"], SECONDS))
+            return call(ContentId(config.setting("CONTENT_ID_URL"), token, partner.youtube_id, SECONDS))
 
-    return Account(connection_id, request.organisation_id).call(guarded)
+    return Account(partner.connection_id, partner.organisation_id).call(guarded)
 
 
 def _owner(owners: list[dict[str, Any]], name: str | None) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def _plain(value: object) -> str:
     return str(value)
 
 
+def age(seconds: int) -> dict[str, str]:
+    """Return the header that says how many seconds ago a platform gave what the response is made from.
+
+    https://www.rfc-editor.org/rfc/rfc9111#field.age. It is left out of responses that are new.
+    """
+    return {"age": str(seconds)} if seconds > 0 else {}
+
+
 def make_cacheable(request: Request, answer: Answer, max_age: int) -> None:
     """Add an ETag of the body. A caller that has this body already gets 304 without a body.
 
@@ -171,7 +179,7 @@ def _cross_origin(origin: str) -> dict[str, str]:
             "authorization, x-api-key, content-type, idempotency-key, x-request-id, if-none-match"
         ),
         "access-control-expose-headers": (
-            "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+            "age, etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
         ),
     }
 

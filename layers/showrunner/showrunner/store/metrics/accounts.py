@@ -132,19 +132,22 @@ def list_of_organisation(tx: db.Transaction, organisation_id: str) -> list[dict[
     )
 
 
-def save_connected(tx: db.Transaction, organisation_id: str, artist_id: str, platform: str) -> None:
-    """Record that an artist's account was connected now. It is there already."""
+def save_connected(
+    tx: db.Transaction, organisation_id: str, artist_id: str, platform: str, connected_by: str
+) -> None:
+    """Record that an artist's account was connected now, and by which user. It is there already."""
     db.run(
         tx,
         """
         UPDATE metrics.accounts
-           SET connected_at = now(), lost_reason = NULL, planned_at = NULL,
+           SET connected_at = now(), connected_by = :connected_by, lost_reason = NULL, planned_at = NULL,
                state = CASE WHEN checked_at IS NULL THEN 'new' ELSE 'found' END
          WHERE organisation_id = :organisation_id AND artist_id = :artist_id AND platform = :platform
         """,
         organisation_id=organisation_id,
         artist_id=artist_id,
         platform=platform,
+        connected_by=connected_by,
     )
 
 
@@ -161,27 +164,33 @@ def connection_ages(tx: db.Transaction, platform: str) -> dict[str, Any]:
     return found or {}
 
 
-def save_disconnected(tx: db.Transaction, artist_id: str, platform: str, reason: str, at: datetime) -> bool:
-    """Record that the platform ended our permission at `at`. Returns False if it was renewed since.
+def save_disconnected(
+    tx: db.Transaction, artist_id: str, platform: str, reason: str, at: datetime
+) -> dict[str, Any] | None:
+    """Record that the platform ended our permission at `at`.
 
+    Returns the artist's name, and the email address of the member who connected the account (None if that
+    person is gone). None if the account isn't connected, was connected again since, or was recorded before.
     A channel on YouTube goes on with its public figures.
     """
-    return bool(
-        db.run(
-            tx,
-            """
-            UPDATE metrics.accounts
-               SET state = CASE WHEN platform = 'youtube' THEN state ELSE 'disconnected' END,
-                   connected_at = CASE WHEN platform = 'youtube' THEN NULL ELSE connected_at END,
-                   lost_reason = :reason
-             WHERE artist_id = :artist_id AND platform = :platform
-               AND coalesce(connected_at, '-infinity') < :at::timestamptz
-            """,
-            artist_id=artist_id,
-            platform=platform,
-            reason=reason[:1000],
-            at=at,
-        )
+    return db.one(
+        tx,
+        """
+        UPDATE metrics.accounts c
+           SET state = CASE WHEN platform = 'youtube' THEN state ELSE 'disconnected' END,
+               connected_at = CASE WHEN platform = 'youtube' THEN NULL ELSE connected_at END,
+               lost_reason = :reason
+         WHERE artist_id = :artist_id AND platform = :platform AND lost_reason IS NULL
+           AND connected_at < :at::timestamptz
+        RETURNING (SELECT a.name FROM metrics.artists a WHERE a.id = c.artist_id) AS artist,
+                  (SELECT u.email FROM accounts.users u
+                     JOIN accounts.members m ON m.user_id = u.id AND m.organisation_id = c.organisation_id
+                    WHERE u.id = c.connected_by) AS email
+        """,
+        artist_id=artist_id,
+        platform=platform,
+        reason=reason[:1000],
+        at=at,
     )
 
 
