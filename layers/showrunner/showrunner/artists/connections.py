@@ -84,7 +84,8 @@ def finish(request: Request, artist_id: str, platform: str, body: AuthorizationR
     """Connect the account with `code` and `state` as the platform sent them to the page of `redirect_uri`.
 
     Its figures are collected from the next hour on. Another account of the artist on TikTok or Instagram is
-    replaced, with its figures; on YouTube it must be the artist's channel, if one is set.
+    replaced, with its figures; on YouTube it must be the artist's channel, if one is set. When the platform
+    ends the permission, the person who has connected the account gets an email.
     """
     from showrunner.metrics import clients
 

@@ -32,7 +32,7 @@ from showrunner.errors import PlatformUnavailable, QuotaExceeded, ServiceUnavail
 from showrunner.models import Representation
 
 MEMORY_SECONDS, TABLE_SECONDS = 900, 3_600
-# Of an answer as it comes. The largest that is kept, a search with 100 assets, has 20 KB.
+# Of an answer as it comes. Those that are kept today have some KB.
 MOST_BYTES = 256 << 10
 # Of an answer as it is packed. DynamoDB takes 400 KB, and charges a write for each KB.
 PACKED_BYTES = 64 << 10
@@ -145,8 +145,8 @@ def read(
     """Return the answer to a read: a fresh one that is kept, or the platform's.
 
     If `ask` raises PlatformUnavailable or QuotaExceeded, an old answer is returned with its age, as long as
-    one is kept. Without one the error is raised. Other errors are always raised: an answer that was read
-    with a permission that has ended isn't shown.
+    one is kept. Without one the error is raised. Other errors are always raised: an old answer isn't shown
+    when the permission that it was read with has ended.
     """
     memory, begun_at = memory or _memory, clock()
     if found := memory.find(key, begun_at):
