@@ -461,6 +461,7 @@ WILDCARDS = (
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/organisations/\*/(assets|videos|products|backups)/.*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/organisations/\*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/archive/(public|connected)/.*",
+    r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/cache/public/\*",
     r"arn:\$\{AWS::Partition\}:[a-z0-9-]+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:.*\$\{(Stage|LiveApi|\w+Machine\.Name)\}.*\*.*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/(manifests|tables|changes|streams)/\*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/drops/\*(/(uploads|api)/\*)?",
