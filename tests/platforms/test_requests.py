@@ -25,6 +25,7 @@ from local.platforms import tiktok as tiktok_stand_in
 from local.platforms.rights import Jobs
 from local.platforms.world import World
 from showrunner import platforms as package
+from showrunner.errors import CredentialRejected
 from showrunner.platforms import google, instagram, tiktok
 from showrunner.platforms.airtable import Airtable
 from showrunner.platforms.content_id import ContentId
@@ -170,6 +171,12 @@ def google_code(stage: Any) -> tuple[str, str]:
     return code(stage, address), verifier
 
 
+def refused_assertion(stage: Any) -> None:
+    """Send an assertion that nobody has signed. Signed ones: tests/access/test_service_accounts.py."""
+    with pytest.raises(CredentialRejected):
+        stage.google.exchange_assertion("header.claims.signature")
+
+
 def sessions(stage: Any) -> str:
     session = stage.uploader.start(UPLOAD, 4, notify=False)
     stage.recorder.take()
@@ -267,6 +274,8 @@ EXAMPLES: dict[str, Any] = {
     ],
     "google.Google.exchange": lambda s: s.google.exchange("local", "local", RETURN, *google_code(s)),
     "google.Google.refresh": lambda s: s.google.refresh("local", "local", "1//refresh"),
+    "google.Google.token_endpoint": lambda s: s.google.token_endpoint(),
+    "google.Google.exchange_assertion": lambda s: refused_assertion(s),
     "google.Google.keys": lambda s: s.google.keys("none"),
     "google.Google.revoke": lambda s: s.google.revoke("1//another"),
     "spotify.Spotify.artists": lambda s: s.spotify.artists([SPOTIFY_ID, SPOTIFY_ID]),
