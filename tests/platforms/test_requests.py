@@ -97,7 +97,7 @@ def stage():
     world.sign_ins.refresh_tokens["1//refresh"] = google_stand_in.Grant(account, scopes)
     world.reporting = Jobs()
     world.reporting.types = {"channel_basic_a3": {"name": "a"}, "channel_demographics_a1": {"name": "b"}}
-    world.reporting.jobs["j1"] = {"account": account, "reportTypeId": "channel_basic_a3", "name": "n"}
+    world.reporting.jobs["j1"] = {"account": CHANNEL, "reportTypeId": "channel_basic_a3", "name": "n"}
     world.reporting.reports["r1"] = {
         "jobId": "j1",
         "startTime": "2026-11-01T07:00:00Z",
