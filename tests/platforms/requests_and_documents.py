@@ -37,7 +37,7 @@ class Sent(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """What a document says of a request: its parameters, and its body as a schema or as a form.
+    """Describe a request as a document does: its parameters, and its body as a schema or as a form.
 
     `schemas`: what $ref names. `media`: content types of an upload, empty without one.
     """
