@@ -252,11 +252,19 @@ def test_domains_without_a_certificate_are_refused_with_the_command_for_one(
     )
 
 
-@pytest.mark.parametrize("value", ["http://localhost:5173", "https://address.invalid", "https://example.com"])
-def test_an_address_that_leads_nowhere_is_never_deployed(account, monkeypatch, tmp_path, value):
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("http://localhost:5173", "no address of a real stage"),
+        ("https://address.invalid", "no address of a real stage"),
+        ("https://example.com", "no address of a real stage"),
+        ("http://app.showrunner.tv", "use https"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_never_deployed(account, monkeypatch, tmp_path, value, told):
     use(monkeypatch, tmp_path, account, {**TOLD, "CorsOrigins": value})
 
-    with pytest.raises(Refused, match="no address of a real stage"):
+    with pytest.raises(Refused, match=told):
         deploy()
     assert account.deployed == []
 
