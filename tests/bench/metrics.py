@@ -363,8 +363,11 @@ def connect(world: Any, organisation_id: str, ids: list[str]) -> None:
     from showrunner.models import Tokens
     from showrunner.platforms import instagram as instagram_client
     from showrunner.platforms import tiktok as tiktok_client
+    from showrunner.store.accounts import users
     from showrunner.store.metrics import accounts, artists
 
+    with db.transaction() as tx:
+        owner = users.add(tx, "owner@example.com", None, "Ada", None, None)
     for number, artist_id in enumerate(ids):
         person = f"person{number}"
         ends, year = time.time() + 7_200, 31_536_000
@@ -380,7 +383,7 @@ def connect(world: Any, organisation_id: str, ids: list[str]) -> None:
             for platform, tokens in given.items():
                 account = {"artist_id": artist_id, "platform": platform, "account_id": tokens.account_id}
                 artists.save_accounts(tx, organisation_id, [account])
-                accounts.save_connected(tx, organisation_id, artist_id, platform)
+                accounts.save_connected(tx, organisation_id, artist_id, platform, owner)
         for platform, tokens in given.items():
             grants.save(grants.Account(platform, organisation_id, artist_id), tokens)
 

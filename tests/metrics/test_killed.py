@@ -28,7 +28,7 @@ from showrunner.platforms import tiktok as tiktok_client
 from showrunner.platforms.http import Sender
 from showrunner.platforms.youtube_channel_reports import SUBJECTS
 from showrunner.store.metrics import accounts, artists
-from tests.conftest import put_secrets
+from tests.conftest import add_user, put_secrets
 from tests.metrics.conftest import CHANNEL, FETCHERS, OWNER, forget
 from tests.metrics.test_connected import NAMES, URLS
 
@@ -152,12 +152,12 @@ def stage(tx, google, person, artist, monkeypatch):
         "instagram": Tokens(instagram_stand_in.user_id("ada"), "IGAA", YEAR, "x", YEAR, ()),
         "spotify": Tokens(SPOTIFY, "", 0, "", 0, ()),
     }
-    organisation_id = person.organisation_id
+    organisation_id, owner = person.organisation_id, add_user(tx)
     for platform, tokens in given.items():
         account = {"artist_id": artist, "platform": platform, "account_id": tokens.account_id}
         artists.save_accounts(tx, organisation_id, [account])
         if platform != "spotify":
-            accounts.save_connected(tx, organisation_id, artist, platform)
+            accounts.save_connected(tx, organisation_id, artist, platform, owner)
             grants.save(grants.Account(platform, organisation_id, artist), tokens)
     begun = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     # One subject of reports is enough.
@@ -257,7 +257,11 @@ def test_a_collection_that_is_killed_at_every_call_stores_what_one_without_store
 @pytest.mark.timeout(1800)
 def test_a_collection_that_is_killed_once_stores_the_same_wherever_that_is(tx, stage, killer):
     expected = collected(tx, plain)
-    for fatal in itertools.count(1):
+    # The test above kills at each call, one after the other; here each kill has a run of its own, at every
+    # seventh call, which are as many before as after one.
+    for fatal in itertools.count(1, 7):
+        # YouTube counts the searches of a day.
+        stage.spent_apart.clear()
         killed, calls = [], 0
 
         def step(handler, event, fatal=fatal, killed=killed):
