@@ -38,7 +38,11 @@ def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
 WAITS_OUTSIDE = {
     "feed": {"showrunner.platforms.youtube"},
     "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"},
-    "cms": {"showrunner.platforms.content_id", "showrunner.platforms.google"},
+    "cms": {
+        "showrunner.platforms.content_id",
+        "showrunner.platforms.google",
+        "showrunner.platforms.google_lists",
+    },
     # A person connects an artist's channel, and chooses it.
     "artists": {
         "showrunner.platforms.google",
