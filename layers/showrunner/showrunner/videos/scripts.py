@@ -83,7 +83,7 @@ def list_sources(request: Request, video_id: str) -> SourceList:
 
 def _music(planned: dict[str, Any], found: dict[str, Any] | None) -> FoundMusic | None:
     """Return the music that was found, None if the planned video doesn't play it."""
-    asset = planned["music"].get("asset")
+    asset = (planned.get("music") or {}).get("asset")
     if not found or not asset or asset["uri"] != found["uri"]:
         return None
     names = ("author", "licence", "licence_url", "fetched_at", "sha256", "query")
