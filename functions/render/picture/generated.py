@@ -357,6 +357,8 @@ def _number(plan: Generated, stage: Stage) -> list[Layer]:
 
 # Seconds that a number takes to count up, and what it shows on the way.
 _COUNT_S, _COUNT_STEPS = 0.9, 8
+# Nobody counts up to two: "0 s" on the way to "1 s" looks like a mistake.
+_LEAST_COUNTED = 10
 _COUNTED = re.compile(r"\D*(\d[\d.,’ \u00a0\u202f]*\d|\d)\D*")
 
 
@@ -377,13 +379,15 @@ def _counting(value: str, style: TextStyle, stage: Stage, baseline: int, enter_s
 def counted(value: str, share: float) -> str | None:
     """Return a share of a value, written as the value is: half of "1,284 km" is "642 km".
 
-    None if the value isn't one plain number.
+    None if the value isn't one plain number, or too small to be counted.
     """
     found = _COUNTED.fullmatch(value)
     if not found:
         return None
     number = found[1]
     digits = re.sub(r"\D", "", number)
+    if int(digits) < _LEAST_COUNTED:
+        return None
     # Separators by the digits behind them. Three digits are a group, another count is decimals.
     marks = {
         len(re.sub(r"\D", "", number[at + 1 :])): sign for at, sign in enumerate(number) if not sign.isdigit()

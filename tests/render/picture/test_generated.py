@@ -244,6 +244,7 @@ def test_a_number_counts_up_to_its_value(plan):
     assert generated.counted("1.4 million", 0.5) == "0.7 million"
     assert generated.counted("384.000 km", 0.5) == "192.000 km"
     assert generated.counted("150–200", 0.5) is None
+    assert generated.counted("1 s", 0.5) is None
 
     frames = [lit(plan, "pulse", (360, 640), at_s)[1] for at_s in (0.5, 2.0, 3.0)]
     assert (frames[0] != frames[1]).any()
