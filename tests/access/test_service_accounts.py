@@ -11,7 +11,7 @@ from local import access
 from showrunner.access import service_accounts, tokens
 from showrunner.accounts import youtube_access
 from showrunner.aws import ssm
-from showrunner.errors import CredentialRejected
+from showrunner.errors import CredentialRejected, Disconnected
 from showrunner.keys import trials
 from showrunner.models import SERVICE_ACCOUNT_CONNECTION
 from showrunner.platforms import google
@@ -128,3 +128,9 @@ def test_a_key_is_tried_before_it_is_used_and_both_are_valid_while_it_is_replace
     assert youtube_access.access_token(SERVICE_ACCOUNT_CONNECTION, "any")
     ssm.remove(service_accounts.SECRET)
     ssm.forget()
+
+
+def test_without_a_key_the_answer_says_who_stores_it(platforms):
+    ssm.forget()
+    with pytest.raises(Disconnected, match="a platform admin stores the key"):
+        youtube_access.access_token(SERVICE_ACCOUNT_CONNECTION, "any")

@@ -79,9 +79,9 @@ class Account:
 def _of_service_account(refused: str | None) -> str:
     """Return a token of the stage's service account, kept by this environment while it lasts.
 
-    Raises ConfigurationMissing without a key, CredentialRejected for one that Google refuses.
+    Raises Disconnected without a key, CredentialRejected for one that Google refuses.
     """
-    key = ssm.secret("google/service_account")
+    key = _service_account()
     token, until = _service_tokens.get(key, ("", 0.0))
     if token and token != refused and time.monotonic() < until:
         return token
@@ -90,7 +90,7 @@ def _of_service_account(refused: str | None) -> str:
     except CredentialRejected:
         # It may have been rotated since this environment has read it.
         ssm.refused()
-        key, before = ssm.secret("google/service_account"), key
+        key, before = _service_account(), key
         if key == before:
             raise
         token, seconds = _ask_for_service_account(key)
@@ -99,9 +99,21 @@ def _of_service_account(refused: str | None) -> str:
     return token
 
 
+def _service_account() -> str:
+    """Return the JSON key of the stage's service account. Raises Disconnected without one."""
+    key = ssm.secret("google/service_account", "")
+    if not key:
+        raise Disconnected(
+            "The stage's service account acts for this content owner, and the stage has no key of it: a "
+            "platform admin stores the key, or lets people's accounts act for the owner "
+            "(docs/content-owners.md)."
+        )
+    return key
+
+
 def _not_invited() -> str:
     """Say what to do when YouTube forbids what the service account does, which most often wasn't invited."""
-    email = service_accounts.read(ssm.secret("google/service_account")).email
+    email = service_accounts.read(_service_account()).email
     return f"Has the content owner invited {email} in Studio? See docs/content-owners.md."
 
 
