@@ -111,15 +111,18 @@ class Stack:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["video_id"])
 
+    def status(self, video_id: str) -> dict[str, Any]:
+        return dict(self.api.get(f"/videos/{video_id}/status").raise_for_status().json())
+
     def wait(self, video_id: str, *until: str, seconds: float = PRODUCTION_SECONDS) -> dict[str, Any]:
         """Poll until the status or the step is one of these (or a later step); by default until the end."""
         wanted = set(until) or {"completed", "failed", "cancelled"}
         reached = {step for name in wanted & set(STEPS) for step in STEPS[STEPS.index(name) :]}
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            status = self.api.get(f"/videos/{video_id}/status").raise_for_status().json()
+            status = self.status(video_id)
             if status["status"] in wanted or status["current_step"] in reached:
-                return dict(status)
+                return status
             assert status["status"] not in ("failed", "cancelled"), status
             time.sleep(0.3)
         raise AssertionError(f"{video_id} is not {wanted} after {seconds} s: {status}")
