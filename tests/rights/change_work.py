@@ -240,16 +240,20 @@ def add_video(channel, video_id, owner_id, youtube_channel_id=None):
     )
 
 
-@pytest.fixture
-def channel(platforms, tx, owner, signing_key, monkeypatch):
+def _begin(monkeypatch, service):
+    """Point a service at the stand-in, with a full quota, and make the machine of changes."""
     google._documents.clear()
     reset_quota()
-    monkeypatch.setenv("YOUTUBE_BASE_URL", os.environ["GOOGLE_URL"])
-    role = "arn:aws:iam::123456789012:role/machine"
+    monkeypatch.setenv(service, os.environ["GOOGLE_URL"])
     machine = sdk.client("stepfunctions").create_state_machine(
-        name="changes", roleArn=role, definition=DEFINITION
+        name="changes", roleArn="arn:aws:iam::123456789012:role/machine", definition=DEFINITION
     )
     monkeypatch.setenv("CHANGES_MACHINE_ARN", machine["stateMachineArn"])
+
+
+@pytest.fixture
+def channel(platforms, tx, owner, signing_key, monkeypatch):
+    _begin(monkeypatch, "YOUTUBE_BASE_URL")
     organisation_id, youtube_channel_id = str(owner["organisation_id"]), "UC" + uuid.uuid4().hex[:22]
     account = f"{uuid.uuid4().hex[:8]}@example.com"
     subject = f"{account}/{youtube_channel_id}"
@@ -279,14 +283,7 @@ def channel(platforms, tx, owner, signing_key, monkeypatch):
 
 @pytest.fixture
 def own(platforms, tx, owner, signing_key, monkeypatch):
-    google._documents.clear()
-    reset_quota()
-    monkeypatch.setenv("CONTENT_ID_URL", os.environ["GOOGLE_URL"])
-    role = "arn:aws:iam::123456789012:role/machine"
-    machine = sdk.client("stepfunctions").create_state_machine(
-        name="changes", roleArn=role, definition=DEFINITION
-    )
-    monkeypatch.setenv("CHANGES_MACHINE_ARN", machine["stateMachineArn"])
+    _begin(monkeypatch, "CONTENT_ID_URL")
     partner = partners.add(platforms)
     organisation_id = str(owner["organisation_id"])
     connection_id = connections.id_of(organisation_id, "youtube", f"{partner.account}/")

@@ -229,7 +229,7 @@ def test_captions_that_stand_on_the_card_are_not_drawn_a_second_time(spoken):
 
 
 def test_a_card_over_a_photograph_is_drawn_until_it_leaves(plan, tmp_path):
-    """It dims the photograph, and the captions move below it."""
+    """Dim the photograph behind a card, and move the captions below the card."""
     photograph = tmp_path / "white.png"
     Image.new("RGB", (360, 640), (250, 250, 250)).save(photograph)
     document = plan(outputs=[{"name": "o", "width": 360, "height": 640}])

@@ -4,15 +4,12 @@ An answer lies there for a day, so that a platform that is down, or whose quota 
 stop what it has answered before. CloudFront keeps nothing: our own answers belong to their callers.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
-from showrunner.aws import rpc, s3
+from showrunner.aws import s3
 from showrunner.caches import reads
 from showrunner.caches.reads import Ask, Key
-from showrunner.errors import ServiceUnavailable, StorageMissing
 from showrunner.models import Representation
 
 # The bucket deletes what is older than a day, some hours late.
@@ -26,7 +23,7 @@ class Objects:
 
     def find(self, key: Key, at: float) -> bytes | None:
         """Return what was kept under the key, None if that is older than OBJECT_SECONDS."""
-        with _may_fail():
+        with reads.may_fail():
             packed = s3.get_bytes(_name(key))
             kept = reads.unpacked(packed)
             return packed if kept and at < kept.checked_at + OBJECT_SECONDS else None
@@ -34,7 +31,7 @@ class Objects:
 
     def put(self, key: Key, packed: bytes) -> None:
         """Keep it."""
-        with _may_fail():
+        with reads.may_fail():
             s3.put_bytes(_name(key), packed, "application/gzip")
 
 
@@ -61,10 +58,3 @@ class PublicReads:
 
 def _name(key: Key) -> str:
     return f"{FOLDER}/{key.digest}.gz"
-
-
-@contextlib.contextmanager
-def _may_fail() -> Iterator[Any]:
-    """Go on without S3 if it fails."""
-    with contextlib.suppress(StorageMissing, ServiceUnavailable, rpc.AwsError):
-        yield

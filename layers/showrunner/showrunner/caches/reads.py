@@ -24,11 +24,11 @@ import uuid
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from showrunner import masking
 from showrunner.aws import correlation, dynamodb, rpc
-from showrunner.errors import PlatformUnavailable, QuotaExceeded, ServiceUnavailable
+from showrunner.errors import PlatformUnavailable, QuotaExceeded, ServiceUnavailable, StorageMissing
 from showrunner.models import Representation
 
 MEMORY_SECONDS, TABLE_SECONDS = 900, 3_600
@@ -115,7 +115,7 @@ class Memory:
         self._bytes, self._lock = 0, threading.Lock()
 
     def find(self, key: Key, at: float) -> Kept | None:
-        """Return a fresh answer, None without one."""
+        """Return the answer under a key if it is fresh, else None."""
         with self._lock:
             ends_at, kept = self._kept.get(key.digest, (0.0, None))
         return kept if kept and at < ends_at and kept.is_fresh(at) else None
@@ -218,14 +218,14 @@ def _put(key: Key, kept: Kept, behind: Level | None, memory: Memory, at: float) 
     if len(packed) > PACKED_BYTES:
         return
     memory.put(key, kept, at)
-    with _may_fail():
+    with may_fail():
         dynamodb.put(key.item, "answer", {"packed": packed}, kept.checked_at + TABLE_SECONDS)
     if behind:
         behind.put(key, packed)
 
 
 def _find(key: Key, at: float) -> Kept | None:
-    with _may_fail():
+    with may_fail():
         found = dynamodb.find(key.item, "answer", at)
         return unpacked(found["packed"]) if found else None
     return None
@@ -283,7 +283,7 @@ class _Flight:
         at = self._clock()
         is_free = "attribute_not_exists(pk) OR expires_at <= :now OR failed_at < :since"
         values = {"holder": self._holder}
-        with _may_fail():
+        with may_fail():
             return dynamodb.put_if(
                 is_free,
                 {"now": int(at), "since": _milliseconds(since)},
@@ -302,7 +302,7 @@ class _Flight:
             values |= {"failure": failure, "failed_at": _milliseconds(ends_at)}
             ends_at += HOLD_SECONDS
         # Not the mark of a caller who has taken over meanwhile.
-        with _may_fail():
+        with may_fail():
             dynamodb.put_if(
                 "holder = :holder", {"holder": self._holder}, self._key.item, "flight", values, ends_at
             )
@@ -314,14 +314,14 @@ def _milliseconds(at: float) -> int:
 
 def _failure(key: Key, at: float) -> str | None:
     """Return why the call of another caller has failed, None while it is on its way."""
-    with _may_fail():
+    with may_fail():
         found = dynamodb.find(key.item, "flight", at)
         return str(found["failure"]) if found and "failure" in found else None
     return None
 
 
 @contextlib.contextmanager
-def _may_fail() -> Iterator[Any]:
-    """Go on without the state table if it fails: the platform can still be asked."""
-    with contextlib.suppress(ServiceUnavailable, rpc.AwsError):
+def may_fail() -> Iterator[None]:
+    """Go on without the state table or S3 if it fails: the platform can still be asked."""
+    with contextlib.suppress(StorageMissing, ServiceUnavailable, rpc.AwsError):
         yield

@@ -20,11 +20,8 @@ def check(folder: str, report: dict[str, Any]) -> None:
         _check_video(files.output_key(folder, output["file"]), output)
         for kind in files.BESIDE_A_VIDEO:
             if output.get(kind):
-                key, sha256 = (
-                    files.output_key(folder, output[kind]),
-                    output.get("sha256_beside", {}).get(kind),
-                )
-                _check_beside(key, sha256)
+                sha256 = output.get("sha256_beside", {}).get(kind)
+                _check_beside(files.output_key(folder, output[kind]), sha256)
 
 
 def _check_beside(key: str, sha256: str | None) -> None:
