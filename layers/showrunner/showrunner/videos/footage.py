@@ -7,7 +7,6 @@ nothing.
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.aws import s3, ssm
@@ -260,17 +259,7 @@ class Footage:
         name = files.digest(work.library, work.kind, work.id, *size)
         suffix, content_type = ("mp4", "video/mp4") if work.kind == "clip" else ("jpg", "image/jpeg")
         key = files.product_key(self._job.organisation_id, "visual", name, suffix)
-        described = files.product_key(self._job.organisation_id, "visual", name, "json")
-        kept = s3.find_json(described)
-        # Both expire, but not in the same moment.
-        if kept is None or s3.size(key) is None:
-            with source.downloading():
-                body = source.library.download(work, width, height)
-            fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
-            sha256 = s3.put_product(key, body, content_type)
-            kept = {"sha256": sha256, "page": work.page, "fetched_at": fetched_at}
-            s3.put_product_json(described, kept)
-        return {"uri": s3.uri(key), "sha256": kept["sha256"], "fetched_at": kept.get("fetched_at")}
+        return libraries.keep(source, work, key, content_type, (width, height))
 
 
 def _kinds(shot: Shot) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """Find the music that a brief asks for in words, and keep its file once for each organisation."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.aws import s3
@@ -52,21 +51,11 @@ def _searched(job: Job, source: MusicSource, query: str) -> list[Work]:
 
 
 def _kept(job: Job, source: MusicSource, work: Work) -> dict[str, Any]:
-    """Return the stored file of a work, downloaded if it isn't kept yet."""
+    """Return the stored file of a work with its rights."""
     name = files.digest("music", work.library, work.id)
     key = files.product_key(job.organisation_id, "visual", name, "audio")
-    described = files.product_key(job.organisation_id, "visual", name, "json")
-    kept: dict[str, Any] | None = s3.find_json(described)
-    # Both expire, but not in the same moment.
-    if kept is None or s3.size(key) is None:
-        with source.downloading():
-            body = source.library.download(work, 0, 0)
-        sha256 = s3.put_product(key, body, "application/octet-stream")
-        kept = {"sha256": sha256, "fetched_at": datetime.now(UTC).isoformat(timespec="seconds")}
-        s3.put_product_json(described, kept)
     return {
-        **kept,
-        "uri": s3.uri(key),
+        **libraries.keep(source, work, key, "application/octet-stream"),
         "kind": "audio",
         "library": work.library,
         "source": work.page,

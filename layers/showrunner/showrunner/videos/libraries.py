@@ -3,10 +3,12 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from showrunner import breakers, config, quotas
-from showrunner.aws import ssm
+from showrunner.aws import s3, ssm
+from showrunner.models import Work
 from showrunner.platforms import commons, nasa, pexels, pixabay
 from showrunner.platforms.commons import Commons
 from showrunner.platforms.nasa import Nasa
@@ -53,6 +55,30 @@ class MusicSource(NamedTuple):
 def music() -> MusicSource:
     """Return the library of music: Wikimedia Commons, which needs no key and names each work's licence."""
     return MusicSource(_commons(), _commons_search, _commons_download)
+
+
+def keep(
+    source: Source | MusicSource, work: Work, key: str, content_type: str, size: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
+    """Return {uri, sha256, fetched_at} of a work's file, downloaded to `key` if it isn't kept there yet.
+
+    `size` is the least of a photograph, in pixels. What is known of the file is kept beside it, in JSON.
+    Raises PlatformRejected if the file can't be used, and as platforms do.
+    """
+    described = f"{key.rpartition('.')[0]}.json"
+    kept: dict[str, Any] | None = s3.find_json(described)
+    # Both expire, but not in the same moment.
+    if kept is None or s3.size(key) is None:
+        with source.downloading():
+            body = source.library.download(work, *size)
+        fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
+        kept = {
+            "sha256": s3.put_product(key, body, content_type),
+            "page": work.page,
+            "fetched_at": fetched_at,
+        }
+        s3.put_product_json(described, kept)
+    return {"uri": s3.uri(key), "sha256": kept["sha256"], "fetched_at": kept.get("fetched_at")}
 
 
 def _commons() -> Commons:
