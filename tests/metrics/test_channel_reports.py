@@ -10,6 +10,7 @@ from functions.load import app as load
 from functions.social import app as social
 from local.platforms import channel_reports as stand_in
 from local.platforms import clock
+from showrunner import rates
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.metrics import report_fetching
@@ -26,6 +27,9 @@ REACH = "date,channel_id,video_id,video_thumbnail_impressions,video_thumbnail_im
 def channel(person, google, artist, monkeypatch):
     """Connect the artist's channel. Its reports begin three days before their jobs."""
     monkeypatch.setattr(stand_in, "BEFORE", timedelta(days=3))
+    # A run that waits for its rate goes on with MOST_REPORTS more files. Here none waits, however fast the
+    # machine is; one test lowers the rate.
+    monkeypatch.setattr(rates, "YOUTUBE_REPORTING", rates.Rate(60_000, 60))
     assert connect(person, artist).status == 200
     run("accounts")
     yield google
@@ -161,6 +165,21 @@ def test_reports_of_one_moment_come_in_several_runs(tx, channel, artist, monkeyp
 
     assert added == [2, 2, 1]
     assert len(stated(tx)) == before + 5
+
+
+def test_a_run_that_waits_for_its_rate_goes_on_where_it_stopped(tx, channel, artist, monkeypatch):
+    begin(tx)
+    channel.library.log.clear()
+    # Four calls list what there is, so the first attempt comes to some of the files only.
+    monkeypatch.setattr(rates, "YOUTUBE_REPORTING", rates.Rate(600, 60, burst=7))
+    waits, sleep = [], time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: [waits.append(seconds), sleep(seconds)])
+
+    added = collect("second")[1]
+
+    assert waits
+    made = sum(len(reports_of(channel, job["reportTypeId"])) for job in channel.reporting.jobs.values())
+    assert added == made == channel.library.log.count("media.download") > 3
 
 
 def test_a_reissued_report_replaces_the_one_before(tx, channel, artist):
