@@ -199,8 +199,11 @@ def _stamp_of(group: str) -> Path:
 
 
 def _version(group: str, locks: Iterable[Path]) -> str:
-    """Return a hash of an environment's sources and of its folder (scripts contain absolute paths)."""
-    digest = hashlib.sha256(f"{group} {sys.version_info[:3]} {ENVIRONMENTS}".encode())
+    """Return a hash of an environment's sources and of its folder, since scripts contain absolute paths.
+
+    The folder may be a link to that of another checkout: what counts is where the scripts lie.
+    """
+    digest = hashlib.sha256(f"{group} {sys.version_info[:3]} {ENVIRONMENTS.resolve()}".encode())
     for lock in locks:
         digest.update(lock.read_bytes() if lock.exists() else b"")
     return digest.hexdigest()

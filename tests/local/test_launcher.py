@@ -266,6 +266,15 @@ def test_an_environment_is_made_again_when_its_interpreter_is_gone_or_its_folder
     assert not setup.is_current("local")
 
 
+def test_a_link_to_the_environments_of_another_checkout_needs_no_set_up(environments, monkeypatch):
+    made(environments, "local")
+    (environments / "link").symlink_to(environments / "env", target_is_directory=True)
+
+    monkeypatch.setattr(setup, "ENVIRONMENTS", environments / "link")
+
+    assert setup.is_current("local")
+
+
 def test_what_is_up_to_date_is_not_touched_and_says_nothing(environments, capsys):
     made(environments, "local")
 
