@@ -83,10 +83,31 @@ def test_works_without_words_are_in_the_order_of_their_library() -> None:
     assert all(0 < each.relevance <= 0.5 and 0 < each.score < 1 for each in candidates)
 
 
+def test_a_preview_that_is_sharp_and_keeps_its_subject_decides_between_equal_words() -> None:
+    sharp, soft, unseen = ranking.rank(
+        [("sea", [work("a", "sea"), work("b", "sea"), work("c", "sea")])], ["sea"], [], [FRAME]
+    )
+
+    assert ranking.seen(sharp, 0.9, 0.9).score > ranking.seen(soft, 0.2, 0.9).score > unseen.score
+    assert ranking.seen(sharp, 0.9, 0.9).score > ranking.seen(soft, 0.9, 0.4).score
+    assert ranking.seen(soft, None, None).score == unseen.score
+    assert ranking.seen(sharp, 1.0, 1.0).score == pytest.approx(1.0)
+
+
+def test_a_sharp_preview_makes_up_for_no_missing_words() -> None:
+    fitting, other = ranking.rank(
+        [("old harbour", [work("a", "old harbour"), work("b", "harbour")])], ["old harbour"], [], [FRAME]
+    )
+
+    assert fitting.score > ranking.seen(other, 1.0, 1.0).score
+
+
 def test_a_candidate_is_the_same_when_it_is_read_again() -> None:
     (candidate,) = ranking.rank([("sea", [work("a", "sea")])], ["sea"], [], [FRAME])
 
     assert ranking.read(candidate.as_dict()) == candidate
+    seen = ranking.seen(candidate, 0.9, 0.8)
+    assert ranking.read(seen.as_dict()) == seen
 
 
 def test_of_several_outputs_the_one_that_a_work_fits_worst_decides() -> None:

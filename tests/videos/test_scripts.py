@@ -291,7 +291,11 @@ def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
         "query": "harbour at night",
         "score": 0.78,
         "relevance": 0.67,
-        "runners_up": [ranking.Candidate(work, 0.7, 0.5, "harbour").as_dict()],
+        "sharpness": 0.9,
+        "subject_kept": 0.8,
+        "runners_up": [
+            ranking.Candidate(work, 0.7, 0.5, "harbour", sharpness=0.4, subject_kept=1.0).as_dict()
+        ],
     }
     folder = files.video_folder(client.organisation_id, waiting)
     s3.put_json(files.timeline_key(folder), {"language": "en", "scenes": [{"shots": shots}]})
@@ -306,7 +310,7 @@ def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
         "kind": "clip",
         "address": asset["source"],
         **{name: asset[name] for name in ("author", "licence", "licence_url", "fetched_at", "sha256")},
-        **{name: chosen[name] for name in ("library", "query", "score", "relevance")},
+        **{name: value for name, value in chosen.items() if name != "runners_up"},
         "runners_up": [
             {
                 "kind": "clip",
@@ -315,6 +319,8 @@ def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
                 "licence": "Pexels License",
                 "score": 0.7,
                 "relevance": 0.5,
+                "sharpness": 0.4,
+                "subject_kept": 1.0,
             }
         ],
     }

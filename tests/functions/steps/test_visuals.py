@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from functions.prepare import app as prepare
 from functions.timeline import app as timeline_step
@@ -402,6 +402,36 @@ def test_a_clip_that_looks_like_one_that_is_shown_comes_after_others(
 
 
 @pytest.mark.usefixtures("without_pexels")
+@pytest.mark.parametrize("fault", ["blurred", "badly cropped"])
+def test_of_clips_with_the_same_words_the_sharp_one_that_keeps_its_subject_is_shown(
+    tx: Any, platforms: Platforms, video: Any, fault: str
+) -> None:
+    stock(platforms, 0, clips=4)
+
+    def picture(clip: dict[str, Any]) -> bytes:
+        drawn = Image.effect_noise((320, 180), 5).convert("RGB")
+        is_cropped = fault == "badly cropped" and clip["id"] != 3
+        for x in (20, 280) if is_cropped else (150,):
+            drawn.paste((220, 60, 40), (x, 60 + clip["id"], x + 20, 130))
+        target = io.BytesIO()
+        is_blurred = fault == "blurred" and clip["id"] != 3
+        (drawn.filter(ImageFilter.GaussianBlur(5)) if is_blurred else drawn).save(target, "JPEG")
+        return target.getvalue()
+
+    platforms.photographs.preview = picture
+    job = prepare.handler(video(manual_script="The old harbour sleeps."), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    best = shown(job, 0)[0]
+    measure = "sharpness" if fault == "blurred" else "subject_kept"
+    assert best["source"] == "https://www.pexels.com/video/3/"
+    assert best["score"] > best["runners_up"][0]["score"]
+    assert all(best[measure] > each[measure] + 0.2 for each in best["runners_up"])
+
+
+@pytest.mark.usefixtures("without_pexels")
 @pytest.mark.parametrize("content", [b"", b"<html>", preview((0, 255)) + bytes(300_000)])
 def test_a_preview_that_cannot_be_had_keeps_no_clip_from_being_shown(
     tx: Any, platforms: Platforms, video: Any, content: bytes
@@ -415,6 +445,7 @@ def test_a_preview_that_cannot_be_had_keeps_no_clip_from_being_shown(
 
     assert shown(job, 0)[0]["kind"] == "clip"
     assert "look" not in shown(job, 0)[0]
+    assert [shown(job, 0)[0][name] for name in ("sharpness", "subject_kept")] == [None, None]
 
 
 @pytest.mark.usefixtures("without_pexels")

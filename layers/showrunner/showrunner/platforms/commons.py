@@ -23,7 +23,7 @@ _FREE = re.compile(
 )
 _PUBLIC_DOMAIN = "https://creativecommons.org/publicdomain/mark/1.0/"
 # One of the widths in which thumbnails are kept: https://www.mediawiki.org/wiki/Common_thumbnail_sizes.
-_PREVIEW_WIDTH = "250"
+_PREVIEW_WIDTH = "330"
 # A smaller photograph looks soft in any frame.
 _SHORTEST_SIDE = 900
 # Formats of sound that the renderer decodes; Ogg has either name.

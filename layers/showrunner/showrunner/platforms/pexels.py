@@ -28,7 +28,7 @@ _LOCALES = (
     *("zh-CN", "zh-TW", "ko-KR", "th-TH", "nl-NL", "hu-HU", "vi-VN", "cs-CZ", "da-DK", "fi-FI", "uk-UA"),
     *("el-GR", "ro-RO", "nb-NO", "sk-SK", "tr-TR", "ru-RU"),
 )
-_PREVIEW_WIDTH = 160
+_PREVIEW_WIDTH = 320
 # A file with less than this share of the frame's pixels along its short side looks soft.
 _SOFT = 0.6
 
@@ -116,7 +116,8 @@ def _photo(found: dict[str, Any]) -> Work | None:
         words=f"{found.get('alt') or ''} {_slug(str(found['url']))}".strip(),
         width=int(found.get("width") or 0),
         height=int(found.get("height") or 0),
-        preview=str(sources.get("tiny") or ""),
+        # 350 pixels high; the smaller ones are cropped.
+        preview=str(sources.get("medium") or ""),
     )
 
 

@@ -101,7 +101,7 @@ def _photo(found: dict[str, Any]) -> Work | None:
     width, height = int(found.get("imageWidth") or 0), int(found.get("imageHeight") or 0)
     scale = min(1.0, longest / max(width, height, 1))
     size = round(width * scale), round(height * scale)
-    return _work(found, "image", str(address), size, 0.0, str(found.get("previewURL") or ""))
+    return _work(found, "image", str(address), size, 0.0, str(found.get("webformatURL") or ""))
 
 
 def _clip(found: dict[str, Any], side: int) -> Work | None:

@@ -1,4 +1,4 @@
-"""Rank the works that libraries found for a shot by what is known of them without looking at a picture."""
+"""Rank the works that libraries found for a shot: by what is said of them, then by what previews show."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from showrunner.models import Work
 
 # Parts of a score of 1. What a work shows matters most; a file that is cropped, soft or short can still do.
-_RELEVANCE, _SHAPE, _SHARPNESS, _LENGTH = 0.7, 0.1, 0.1, 0.1
+_RELEVANCE, _SHAPE, _RESOLUTION, _LENGTH = 0.6, 0.06, 0.08, 0.06
+# The parts that only a preview tells. A work without one has neither.
+_SHARPNESS, _SUBJECT = 0.1, 0.1
 # A phrase is less exact than the one before it.
 _LESS_EXACT = 0.85
 # What is known of a work whose library says nothing about it: it came up in the search, at some place.
@@ -29,12 +31,18 @@ class Frame(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A work with its `score` and `relevance` from 0 to 1 for a shot; `query` is what found it."""
+    """A work with its `score` and `relevance` from 0 to 1 for a shot; `query` is what found it.
+
+    `sharpness` and `subject_kept`, 0 to 1 too, are None if no preview was looked at: how sharp it is, and how
+    much of its subject is left in the tightest crop.
+    """
 
     work: Work
     score: float
     relevance: float
     query: str
+    sharpness: float | None = None
+    subject_kept: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the candidate as JSON has it; `read` reads it."""
@@ -81,6 +89,14 @@ def rank(
     return sorted(best.values(), key=lambda each: (-each.score, each.work.library, each.work.id))
 
 
+def seen(candidate: Candidate, sharpness: float | None, subject_kept: float | None) -> Candidate:
+    """Return a candidate of `rank` with what its preview adds to its score."""
+    more = _SHARPNESS * (sharpness or 0.0) + _SUBJECT * (subject_kept or 0.0)
+    return candidate._replace(
+        score=round(candidate.score + more, 4), sharpness=sharpness, subject_kept=subject_kept
+    )
+
+
 def relevance(words: str, queries: Sequence[str]) -> float:
     """Return from 0 to 1 how well words about a picture fit what is searched for."""
     return _covered(stems(words), queries)
@@ -103,14 +119,14 @@ def _covered(about: set[str], queries: Sequence[str]) -> float:
 
 def _score(work: Work, fits: float, frames: Sequence[Frame]) -> float:
     shape = min(_kept(work, frame) for frame in frames)
-    sharpness = min(_sharpness(work, frame) for frame in frames)
+    resolution = min(_resolution(work, frame) for frame in frames)
     seconds = max(frame.seconds for frame in frames)
     length = min(1.0, work.seconds / (seconds + _SPARE_SECONDS)) if work.kind == "clip" else 1.0
-    return _RELEVANCE * fits + _SHAPE * shape + _SHARPNESS * sharpness + _LENGTH * length
+    return _RELEVANCE * fits + _SHAPE * shape + _RESOLUTION * resolution + _LENGTH * length
 
 
-def _sharpness(work: Work, frame: Frame) -> float:
-    """Return how much of the frame's sharpness a picture has that fills it: 1 where no pixel is enlarged."""
+def _resolution(work: Work, frame: Frame) -> float:
+    """Return how much of the frame's resolution a picture has that fills it: 1 where no pixel is enlarged."""
     if not work.width or not work.height:
         return 0.5
     return min(1.0, work.width / frame.width, work.height / frame.height)

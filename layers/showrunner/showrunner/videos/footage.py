@@ -17,16 +17,20 @@ from showrunner.production.job import Job
 from showrunner.production.ranking import Candidate, Frame
 from showrunner.production.visuals import Shot
 from showrunner.telemetry import logger
-from showrunner.videos import libraries, likeness
+from showrunner.videos import libraries, previews
 from showrunner.videos.libraries import Source
 from showrunner.videos.meanings import Meanings
+from showrunner.videos.previews import Preview
 
 # Files of one search that are tried until one can be used.
 _TRIES = 3
 # With a candidate of this relevance no further phrase and no further library are asked: each costs a request.
 _GOOD = 0.5
-# Candidates whose previews are looked at: a video seldom shows more that are alike.
+# Candidates of a shot whose previews are looked at: each is a request, and further ones fit less.
 _LOOKS = 5
+# How long a scene waits for all its previews, of the step's 180 s: 30 previews of a fifth of a second come
+# in a fifth of it, and without them the scene is as good as its words.
+_LOOK_SECONDS = 30
 # How long all shots of a video are searched for before the first one is chosen, of the step's 180 s.
 _PREPARE_SECONDS = 60
 # The candidates behind the chosen one that are stored, for `POST …/replace`.
@@ -48,6 +52,8 @@ class Footage:
         self._meanings = Meanings(job)
         # Libraries whose previews didn't come: the scene doesn't wait for further ones.
         self._unseen: set[str] = set()
+        self._looked_seconds = 0.0
+        self._previews: dict[str, Preview] = {}
         self._late: Counter[str] = Counter()
 
     def prepare(self, shots: Iterable[Shot]) -> None:
@@ -75,7 +81,7 @@ class Footage:
         for kind in _kinds(shot):
             tried: set[str] = set()
             while candidates := self._candidates(kind, shot, refused, tried):
-                if picture := self.first(self._unlike_first(candidates)):
+                if picture := self.first(self._unlike_first(self._seen(candidates))):
                     return picture
                 # None of their files can be had: the libraries behind them are asked.
                 tried |= {each.work.library for each in candidates}
@@ -92,37 +98,59 @@ class Footage:
                 return {**picture, "runners_up": [each.as_dict() for each in others]}
         return None
 
+    def _seen(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates, ranked again by the previews of the best ones."""
+        ranked = [*map(self._with_preview, candidates[:_LOOKS]), *candidates[_LOOKS:]]
+        ranked.sort(key=lambda each: (each.work.page in self._used, -each.score))
+        return ranked
+
+    def _with_preview(self, candidate: Candidate) -> Candidate:
+        preview = self._preview(candidate.work)
+        if preview is None:
+            return candidate
+        kept = [previews.subject_kept(preview, output.width, output.height) for output in self._job.outputs]
+        return ranking.seen(candidate, preview.sharpness, min(kept))
+
     def _unlike_first(self, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates, the first one before the others that looks like nothing that is shown.
 
         Unchanged if all of the best ones look like something.
         """
         for number, candidate in enumerate(candidates[:_LOOKS]):
-            look = self._look(candidate.work)
-            if look is None or not any(likeness.are_alike(look, other) for other in self._looks):
+            preview = self._preview(candidate.work)
+            if preview is None or not any(previews.are_alike(preview.look, other) for other in self._looks):
                 return [candidate, *candidates[:number], *candidates[number + 1 :]]
         return candidates
 
-    def _look(self, work: Work) -> str | None:
-        """Return the hash of what a work looks like, None if its preview can't be had."""
+    def _preview(self, work: Work) -> Preview | None:
+        """Return what the preview of a work shows, None if it can't be had."""
         source = next((each for each in self._sources if each.name == work.library), None)
-        if source is None or not work.preview or source.name in self._unseen:
+        if source is None or not work.preview:
             return None
-        name = files.digest("look", work.library, work.kind, work.id)
+        name = files.digest("preview", work.library, work.kind, work.id)
+        if name in self._previews:
+            return self._previews[name]
         key = files.product_key(self._job.organisation_id, "visual", name, "json")
         kept: dict[str, Any] | None = s3.find_json(key)
         if kept is None:
+            if source.name in self._unseen or self._looked_seconds > _LOOK_SECONDS:
+                return None
+            began = time.monotonic()
             try:
                 with source.downloading():
-                    kept = {"look": likeness.of(source.library.preview(work))}
+                    measured = previews.measure(source.library.preview(work))
             except (CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded) as error:
                 if not isinstance(error, PlatformRejected):
                     self._unseen.add(source.name)
                 logger.warning("no preview", extra={"library": source.name, "reason": error.message})
                 return None
+            finally:
+                self._looked_seconds += time.monotonic() - began
+            kept = measured._asdict() if measured else {}
             s3.put_product_json(key, kept)
-        look: str | None = kept["look"]
-        return look
+        if kept:
+            self._previews[name] = Preview(**kept)
+        return self._previews.get(name)
 
     def _fetch(self, candidate: Candidate) -> dict[str, Any] | None:
         """Return the picture with the candidate's file, None if that can't be had or used."""
@@ -134,8 +162,8 @@ class Footage:
         if kept is None:
             return None
         self._shown.add(work.page)
-        if look := self._look(work):
-            self._looks.add(look)
+        if preview := self._preview(work):
+            self._looks.add(preview.look)
         return {
             "kind": work.kind,
             **({"seconds": work.seconds} if work.kind == "clip" else {}),
@@ -148,8 +176,10 @@ class Footage:
             "must_credit": work.must_credit,
             "score": candidate.score,
             "relevance": candidate.relevance,
+            "sharpness": candidate.sharpness,
+            "subject_kept": candidate.subject_kept,
             "query": candidate.query,
-            **({"look": look} if look else {}),
+            **({"look": preview.look} if preview else {}),
         }
 
     def _frames(self, shot: Shot) -> list[Frame]:

@@ -363,6 +363,21 @@ class RunnerUp(Result):
     relevance: Annotated[
         float, Field(description="How well its text fits the shot, 0 to 1.", examples=[0.62])
     ]
+    sharpness: Annotated[
+        float | None,
+        Field(
+            description="How sharp a library's preview of the work is, 0 to 1; null if none was looked at.",
+            examples=[0.93],
+        ),
+    ]
+    subject_kept: Annotated[
+        float | None,
+        Field(
+            description="How much of what draws the eye is left in the tightest crop of the video's aspects, "
+            "0 to 1; null if no preview was looked at.",
+            examples=[0.88],
+        ),
+    ]
 
 
 class ShownSource(Result):
@@ -398,7 +413,7 @@ class ShownSource(Result):
         float | None,
         Field(
             description="How well a work of a library fits the shot in all, 0 to 1: by its text, shape, "
-            "sharpness and length.",
+            "resolution and length, and by the sharpness and the subject of its preview.",
             examples=[0.78],
         ),
     ]
@@ -408,6 +423,21 @@ class ShownSource(Result):
             description="How well the text of a library's work fits the shot, 0 to 1: the cosine of their "
             "vectors (embeddings) or, without them, the part of the phrase's words that it has.",
             examples=[0.67],
+        ),
+    ]
+    sharpness: Annotated[
+        float | None,
+        Field(
+            description="How sharp a library's preview of the work is, 0 to 1; null if none was looked at.",
+            examples=[0.93],
+        ),
+    ]
+    subject_kept: Annotated[
+        float | None,
+        Field(
+            description="How much of what draws the eye is left in the tightest crop of the video's aspects, "
+            "0 to 1; null if no preview was looked at.",
+            examples=[0.88],
         ),
     ]
     runners_up: Annotated[list[RunnerUp], Field(description="Works that fit less well, the best first.")]

@@ -90,6 +90,10 @@ def _music(planned: dict[str, Any], found: dict[str, Any] | None) -> FoundMusic 
     return FoundMusic(address=found["source"], **{name: found[name] for name in names})
 
 
+# What is stored of the choice of a library's work.
+_CHOSEN_BY = ("library", "query", "score", "relevance", "sharpness", "subject_kept")
+
+
 def _source(scene: int, number: int, visual: dict[str, Any], picture: dict[str, Any]) -> ShownSource:
     asset = visual.get("asset") or {
         "source": f"generated:{visual['generated']['template']}",
@@ -103,7 +107,7 @@ def _source(scene: int, number: int, visual: dict[str, Any], picture: dict[str, 
         address=asset["source"] or "",
         licence=asset["licence"] or "",
         **{name: asset.get(name) for name in rights},
-        **{name: picture.get(name) for name in ("library", "query", "score", "relevance")},
+        **{name: picture.get(name) for name in _CHOSEN_BY},
         runners_up=[_runner_up(ranking.read(each)) for each in picture.get("runners_up") or []],
     )
 
@@ -117,6 +121,8 @@ def _runner_up(candidate: Candidate) -> RunnerUp:
         licence=work.licence,
         score=candidate.score,
         relevance=candidate.relevance,
+        sharpness=candidate.sharpness,
+        subject_kept=candidate.subject_kept,
     )
 
 
