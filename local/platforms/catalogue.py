@@ -1,6 +1,7 @@
-"""The videos of the stand-in for a stock library: drawn by `footage.py` when they are first fetched.
+"""The works of the stand-ins for libraries: drawn or played by `footage` when they are first fetched.
 
-videos()                      what a search finds, as descriptions
+videos()                      what a search for videos finds, as descriptions
+MUSIC                         what a search for music finds
 Drawn(folder, python)         the files, drawn once and kept in a folder
 """
 
@@ -57,6 +58,21 @@ SEEDS_OF_A_KIND = 6
 # Width and height of the files by orientation: a clip is drawn in seconds, and has no fine grain.
 SIZES = {"portrait": (720, 1280), "landscape": (1280, 720), "square": (960, 960)}
 SECONDS = 8
+# As commons.Library describes music. The words of a search must all be in what the page of a file says.
+MUSIC = [
+    {
+        "id": 9001 + seed,
+        "title": f"{mood} strings {seed + 1}",
+        "description": f"{mood} instrumental music on plucked strings, calm and slow",
+        "categories": "Guitar music, harp music, ambient music, background music, acoustic music",
+        "licence": "CC BY 4.0",
+        "licence_url": "https://creativecommons.org/licenses/by/4.0",
+        "artist": "showrunner (played by a program)",
+        "duration": 64.0,
+        "seed": seed,
+    }
+    for seed, mood in enumerate(("Thoughtful", "Hopeful", "Gentle"))
+]
 # How much smaller a preview is than its clip.
 PREVIEW_SCALE = 4
 
@@ -131,6 +147,16 @@ class Drawn:
                 # As urgent as the production: it waits ten seconds for the first byte of a file.
                 command = (*module, video["kind"], str(video["seed"]), *size, str(path))
                 subprocess.run(command, check=True, cwd=ROOT)
+        return path.read_bytes()
+
+    def music(self, piece: dict[str, Any]) -> bytes:
+        """Return the Ogg file of a piece of MUSIC. Raises subprocess.CalledProcessError."""
+        path = self.folder / f"music-{piece['seed']}-{_program()}.ogg"
+        with self.locks.setdefault(path.name, threading.Lock()):
+            if not path.exists():
+                module = (self.python, "-m", "local.platforms.footage")
+                arguments = ("music", str(piece["seed"]), str(path.resolve()))
+                subprocess.run((*module, *arguments), check=True, cwd=ROOT)
         return path.read_bytes()
 
     def preview(self, video: dict[str, Any], others: list[dict[str, Any]]) -> bytes:

@@ -1,6 +1,8 @@
 """Wikimedia Commons: the search for files with their licences. https://www.mediawiki.org/wiki/API:Imageinfo."""
 
+import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,14 +27,15 @@ OUTCOMES = ("html", "rate_limit", "api_error")
 class Library:
     """`photos`: {id, title, licence, licence_url, artist, description, width, height}, and `restrictions`.
 
-    `music` has the same without sides, with `duration` in seconds, and is found by searches for sound.
-    `image` and `sound` are what all their addresses serve.
+    `music` has the same without sides, with `duration` in seconds and perhaps `categories`; a search finds
+    it by words that are all in these texts. `image` is what all addresses of photographs serve; `sound`
+    returns the file of a piece of music.
     """
 
     photos: list[dict[str, Any]] = field(default_factory=list)
     music: list[dict[str, Any]] = field(default_factory=list)
     image: bytes = b""
-    sound: bytes = b""
+    sound: Callable[[dict[str, Any]], bytes] = lambda piece: b""  # noqa: ARG005
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     searches: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=100))
     fetched: deque[str] = field(default_factory=lambda: deque(maxlen=100))
@@ -43,7 +46,11 @@ def answer(library: Library, request: Request) -> Reply | None:
     if request.path.startswith(FILES):
         library.fetched.append(request.path)
         if request.path.endswith(SOUND):
-            return Reply(200, library.sound, "application/ogg")
+            name = request.path.rpartition("/")[2]
+            piece = next((each for each in library.music if _file_name(each) == name), None)
+            return (
+                Reply(200, library.sound(piece), "application/ogg") if piece else Reply(404, b"", "text/html")
+            )
         return Reply(200, library.image, "image/jpeg")
     if request.path != API:
         return None
@@ -59,7 +66,8 @@ def answer(library: Library, request: Request) -> Reply | None:
         return Reply.json({"error": {"code": "badvalue", "info": f"Unrecognized value: {wrong}"}})
     library.searches.append(query)
     is_sound = "filetype:audio" in query["gsrsearch"]
-    found = (library.music if is_sound else library.photos)[: int(query.get("gsrlimit", "10"))]
+    known = [each for each in library.music if _has_words(each, query)] if is_sound else library.photos
+    found = known[: int(query.get("gsrlimit", "10"))]
     if not found:
         return Reply.json({"batchcomplete": True})
     # Pages are in the order of their ids; `index` is the place in the search's own order.
@@ -69,9 +77,23 @@ def answer(library: Library, request: Request) -> Reply | None:
     )
 
 
+def _has_words(piece: dict[str, Any], query: dict[str, str]) -> bool:
+    """Return True if all words of a search are on the page: https://www.mediawiki.org/wiki/Help:CirrusSearch."""
+    page = " ".join(str(piece.get(name, "")) for name in ("title", "description", "categories"))
+    asked = re.sub(r"\w+:\w+", " ", query["gsrsearch"])
+    return _words(asked) <= _words(page)
+
+
+def _words(text: str) -> set[str]:
+    return {re.sub(r"s$", "", word) for word in re.findall(r"\w+", text.lower())}
+
+
+def _file_name(file: dict[str, Any]) -> str:
+    return f"{file['title'].replace(' ', '_')}{SOUND if 'duration' in file else '.jpg'}"
+
+
 def _page(photo: dict[str, Any], index: int, base: str) -> dict[str, Any]:
-    name = photo["title"].replace(" ", "_")
-    suffix = SOUND if "duration" in photo else ".jpg"
+    name = _file_name(photo)
     about = {
         "LicenseShortName": photo["licence"],
         "LicenseUrl": photo.get("licence_url", ""),
@@ -82,14 +104,14 @@ def _page(photo: dict[str, Any], index: int, base: str) -> dict[str, Any]:
     return {
         "pageid": photo["id"],
         "ns": 6,
-        "title": f"File:{photo['title']}{suffix}",
+        "title": f"File:{name.replace('_', ' ')}",
         "index": index,
         "imagerepository": "local",
         "imageinfo": [
             {
                 "size": photo.get("size", 4_000_000),
-                "url": f"{base}{FILES}a/ab/{name}{suffix}",
-                "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{name}{suffix}",
+                "url": f"{base}{FILES}a/ab/{name}",
+                "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{name}",
                 **(_of_sound(photo) if "duration" in photo else _of_picture(photo, name, base)),
                 # Fields without a value are left out, as Commons does.
                 "extmetadata": {
@@ -106,7 +128,7 @@ def _of_picture(photo: dict[str, Any], name: str, base: str) -> dict[str, Any]:
     return {
         "width": photo.get("width", 4000),
         "height": photo.get("height", 3000),
-        "thumburl": f"{base}{FILES}thumb/a/ab/{name}.jpg/250px-{name}.jpg",
+        "thumburl": f"{base}{FILES}thumb/a/ab/{name}/330px-{name}",
         "mime": photo.get("mime", "image/jpeg"),
     }
 

@@ -166,6 +166,7 @@ def main() -> int:
         videos = catalogue.videos()
         world.photographs.videos, world.photographs.clip = videos, drawn.read
         world.photographs.preview = lambda video: drawn.preview(video, videos)
+        world.commons_library.music, world.commons_library.sound = catalogue.MUSIC, drawn.music
         world.owned = ChannelsOfAccounts(world.channels)
         serving = server(world, port)
     except OSError:

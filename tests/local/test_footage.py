@@ -99,3 +99,10 @@ def test_the_previews_of_a_shape_are_drawn_at_once(tmp_path: Path) -> None:
 
     assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == (320, 180, 3)
     assert len(list(tmp_path.iterdir())) == catalogue.SEEDS_OF_A_KIND
+
+
+def test_a_piece_of_music_is_as_long_as_the_catalogue_says(tmp_path: Path) -> None:
+    piece, file = catalogue.MUSIC[0], tmp_path / "served.ogg"
+    file.write_bytes(catalogue.Drawn(tmp_path, sys.executable).music(piece))
+
+    assert ffmpeg.probe(file, "music").duration_s == pytest.approx(piece["duration"], abs=0.1)

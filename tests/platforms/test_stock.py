@@ -153,13 +153,19 @@ def test_commons_other_works_are_left_out(commons: tuple[World, Commons], change
 
 def piece(number: int, licence: str, **changes: Any) -> dict[str, Any]:
     plain = photo(number, licence)
-    return {**plain, "title": f"Slow piano {number}", "duration": 185.3, **changes}
+    return {
+        **plain,
+        "title": f"Slow piano {number}",
+        "categories": "Piano music",
+        "duration": 185.3,
+        **changes,
+    }
 
 
 def test_commons_gives_music_with_its_licence(commons: tuple[World, Commons]) -> None:
     world, client = commons
     world.commons_library.music = [piece(9, "CC BY 4.0"), piece(10, "CC0", mime="audio/flac")]
-    world.commons_library.sound = b"OggS, and so on"
+    world.commons_library.sound = lambda found: b"OggS, and so on"
 
     first, second = client.music("slow piano")
 
@@ -167,7 +173,7 @@ def test_commons_gives_music_with_its_licence(commons: tuple[World, Commons]) ->
     assert (second.licence, second.must_credit) == ("CC0", False)
     assert client.download(first, 0, 0) == b"OggS, and so on"
     assert world.commons_library.searches[-1]["gsrsearch"] == "filetype:audio slow piano music"
-    world.commons_library.sound = b"<!doctype html>"
+    world.commons_library.sound = lambda found: b"<!doctype html>"
     with pytest.raises(PlatformRejected, match="no file of the kind audio"):
         client.download(first, 0, 0)
 
@@ -191,6 +197,16 @@ def test_commons_music_that_cannot_be_used_is_left_out(
     world.commons_library.music = [{**piece(9, "CC BY 4.0"), **changes}]
 
     assert client.music("slow piano") == []
+
+
+def test_the_stand_in_of_commons_finds_music_by_all_words_as_commons_does(
+    commons: tuple[World, Commons],
+) -> None:
+    world, client = commons
+    world.commons_library.music = [piece(9, "CC0"), piece(10, "CC0", title="Loud drums")]
+
+    assert [each.id for each in client.music("slow pianos")] == ["9"]
+    assert client.music("fast piano") == []
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ PIECE = {
     "licence": "CC BY 4.0",
     "licence_url": "https://creativecommons.org/licenses/by/4.0",
     "artist": "Zoë",
+    "categories": "Slow piano music",
     "duration": 185.0,
 }
 
@@ -142,7 +143,7 @@ def test_music_is_found_by_a_phrase_credited_and_fetched_once(
 ) -> None:
     stock(platforms, 1, clips=1)
     library = platforms.world.commons_library
-    library.sound = b"OggS"
+    library.sound = lambda piece: b"OggS"
     library.music = [{**PIECE, "id": 8, "title": "Loud drums"}, PIECE]
 
     event = video(manual_script=SPOKEN, music_search="slow piano")
@@ -172,7 +173,8 @@ def test_without_found_music_the_built_in_plays(
     if fault == "html":
         library.outcomes.add("html")
     if fault == "no sound":
-        library.music, library.sound = [PIECE], b"<!doctype html>"
+        library.music = [{**PIECE, "description": "with no sound"}]
+        library.sound = lambda piece: b"<!doctype html>"
 
     job = produced(tx, platforms, video(manual_script=SPOKEN, music_search=f"slow piano {fault}"))
 

@@ -54,6 +54,8 @@ class MusicSource(NamedTuple):
 
 def music() -> MusicSource:
     """Return the library of music: Wikimedia Commons, which needs no key and names each work's licence."""
+    # Quota and breakers are those of its pictures: it is one service at one address, which counts requests
+    # by who asks, not by what for, and an outage of it is one. Music adds one search to a video's dozens.
     return MusicSource(_commons(), _commons_search, _commons_download)
 
 
