@@ -35,7 +35,7 @@ _CLEAR = 0.25
 
 
 class Preview(NamedTuple):
-    """What is known of a work by its preview.
+    """Hold what the preview of a work tells.
 
     `look` is the hash of what it looks like: near hashes, alike pictures. `sharpness` is from 0 to 1, None if
     the preview is too small. `columns` and `rows` say how much each part of the width and of the height draws
