@@ -86,11 +86,10 @@ class Kept(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The answer to a read. `is_stale`: its time is over, and the platform can't be asked."""
+    """The answer to a read. While the platform can't be asked it is an old one."""
 
     body: bytes
     age_seconds: int
-    is_stale: bool = False
 
 
 class Level(Protocol):
@@ -231,15 +230,15 @@ def _find(key: Key, at: float) -> Kept | None:
     return None
 
 
-def _known(kept: Kept, at: float, *, is_stale: bool = False) -> Known:
-    return Known(kept.body, max(0, round(at - kept.checked_at)), is_stale)
+def _known(kept: Kept, at: float) -> Known:
+    return Known(kept.body, max(0, round(at - kept.checked_at)))
 
 
 def _old(kept: Kept | None, at: float, error: PlatformUnavailable | QuotaExceeded) -> Known:
     """Return the old answer with its age. Raises the error without one."""
     if kept is None:
         raise error
-    old = _known(kept, at, is_stale=True)
+    old = _known(kept, at)
     masking.write_line(
         {
             "level": "WARNING",
