@@ -71,6 +71,7 @@ OURS = {
         for name in ("FetchFailures", "FetchDuration", "FetchCredentialsRejected")
     },
     "FetchQuotaLeft": ("layers/showrunner/showrunner/metrics/collection.py", {"service", "function"}),
+    "AnswersNotLoaded": ("layers/showrunner/showrunner/metrics/replay.py", {"service", "function"}),
 }
 
 
@@ -117,6 +118,14 @@ def machine(metric: str, values: list[float]) -> list[Point]:
 
 def nightly(metric: str, function: str, value: float) -> Point:
     return Point("Showrunner", metric, {"service": "showrunner", "function": function}, value, HOUR)
+
+
+def found_by_hour(metric: str, function: str, values: list[float]) -> list[Point]:
+    """Return points of hourly runs, the newest first."""
+    return [
+        Point("Showrunner", metric, {"service": "showrunner", "function": function}, value, 60 + HOUR * ago)
+        for ago, value in enumerate(values)
+    ]
 
 
 def reads(secret: str, count: int) -> list[Point]:
@@ -289,6 +298,11 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "FetchQuotaLow": (
         fetch("FetchQuotaLeft", "CollectFunction", [80, 9]),
         fetch("FetchQuotaLeft", "CollectFunction", [80, 11]),
+    ),
+    "AnswersNotLoaded": (
+        found_by_hour("AnswersNotLoaded", "CollectFunction", [1, 1, 1]),
+        # Loaded by the run that found it.
+        found_by_hour("AnswersNotLoaded", "CollectFunction", [0, 3, 3]),
     ),
     "SchedulesFail": (
         [lambda_("Errors", "RetentionFunction", 1)],

@@ -94,8 +94,13 @@ def run_items(name: str, platform: str = "youtube") -> Result:
 
 def work(planned: dict[str, Any], platform: str) -> Result:
     batches = s3.get_json(planned["key"]) if planned["batches"] else []
-    fetched = [FETCHERS[platform].handler(batch, None) for batch in batches]
-    loaded = [load.handler({"key": each["key"]}, None) for each in fetched if each["state"] == "fetched"]
+    fetched = [
+        {"state": "archived", "key": batch["key"]}
+        if batch["is_archived"]
+        else FETCHERS[platform].handler(batch, None)
+        for batch in batches
+    ]
+    loaded = [load.handler({"key": each["key"]}, None) for each in fetched if "key" in each]
     return Result([each["state"] for each in fetched], sum(each["artists"] for each in loaded))
 
 

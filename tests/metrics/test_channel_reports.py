@@ -11,7 +11,7 @@ from functions.social import app as social
 from local.platforms import channel_reports as stand_in
 from local.platforms import clock
 from showrunner import rates
-from showrunner.aws import s3
+from showrunner.aws import dynamodb, s3
 from showrunner.database import db
 from showrunner.metrics import report_fetching
 from showrunner.platforms import youtube_channel_reports as reader
@@ -28,7 +28,7 @@ def channel(person, google, artist, monkeypatch):
     """Connect the artist's channel. Its reports begin three days before their jobs."""
     monkeypatch.setattr(stand_in, "BEFORE", timedelta(days=3))
     # A run that waits for its rate goes on with MOST_REPORTS more files. Here none waits, however fast the
-    # machine is; one test lowers the rate.
+    # machine is; one test pauses it.
     monkeypatch.setattr(rates, "YOUTUBE_REPORTING", rates.Rate(60_000, 60))
     assert connect(person, artist).status == 200
     run("accounts")
@@ -170,14 +170,24 @@ def test_reports_of_one_moment_come_in_several_runs(tx, channel, artist, monkeyp
 def test_a_run_that_waits_for_its_rate_goes_on_where_it_stopped(tx, channel, artist, monkeypatch):
     begin(tx)
     channel.library.log.clear()
-    # Four calls list what there is, so the first attempt comes to some of the files only.
-    monkeypatch.setattr(rates, "YOUTUBE_REPORTING", rates.Rate(600, 60, burst=7))
-    waits, sleep = [], time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: [waits.append(seconds), sleep(seconds)])
+    waits, download = [], report_fetching._Work._download
+
+    def pause_after(work, report):
+        content = download(work, report)
+        if not waits:
+            rates.pause("youtube_reporting", 300)
+        return content
+
+    def wait(seconds):
+        waits.append(seconds)
+        dynamodb.remove("rate#youtube_reporting", "bucket")
+
+    monkeypatch.setattr(report_fetching._Work, "_download", pause_after)
+    monkeypatch.setattr(time, "sleep", wait)
 
     added = collect("second")[1]
 
-    assert waits
+    assert len(waits) == 1
     made = sum(len(reports_of(channel, job["reportTypeId"])) for job in channel.reporting.jobs.values())
     assert added == made == channel.library.log.count("media.download") > 3
 

@@ -27,7 +27,8 @@ class Batch(NamedTuple):
     is asked (metrics/readings.py); empty for the figures of the accounts themselves. Some ask about items:
     `accounts` has their ids then. `since`: the first day (ISO date) of a reading of days, empty for a year.
     `after`: subject of a channel's reports -> createTime of the newest one that is loaded. `days`: past days
-    (ISO dates) that are missing and that the platform can still state.
+    (ISO dates) that are missing and that the platform can still state. `is_archived`: the answer is archived
+    already, and is only loaded again (replay.py).
     """
 
     platform: str
@@ -40,6 +41,7 @@ class Batch(NamedTuple):
     since: str = ""
     after: dict[str, str] | None = None
     days: list[str] | None = None
+    is_archived: bool = False
 
 
 class Answer(NamedTuple):
@@ -155,6 +157,12 @@ def write(batch: Batch, body: bytes, at: datetime) -> None:
     # Without a time in its header, the same answer has the same bytes.
     packed = gzip.compress(json.dumps(document, ensure_ascii=False).encode(), mtime=0)
     s3.put_bytes(batch.key, packed, "application/gzip")
+
+
+def list_hour(platform: str, hour: datetime) -> list[str]:
+    """Return the keys of a platform's answers that were planned in an hour (UTC), in their order."""
+    folders = (FOLDER, CONNECTED_FOLDER)
+    return [key for folder in folders for key in s3.list_keys(f"{folder}/{platform}/{hour:%Y/%m/%d/%H}/")]
 
 
 def is_written(batch: Batch) -> bool:

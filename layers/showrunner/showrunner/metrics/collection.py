@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from showrunner import config, quotas
 from showrunner.aws import schedules
 from showrunner.database import db
-from showrunner.metrics import archive
+from showrunner.metrics import archive, replay
 from showrunner.metrics.definitions import CONNECTED, schedule
 from showrunner.store.metrics import accounts, days
 from showrunner.telemetry import metrics
@@ -58,8 +58,9 @@ def size(platform: str) -> Size:
 def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     """Claim the accounts of a run, the most overdue first, and store its batches. Returns their place.
 
-    With more accounts than fit into the quota each is asked for less often, and none is left out. A repeat
-    gets the same batches. Without `artist` and without work the database isn't asked.
+    Before them come answers that were archived and not loaded. With more accounts than fit into the quota
+    each is asked for less often, and none is left out. A repeat gets the same batches. Without `artist` and
+    without work the database isn't asked.
     """
     now = datetime.now(UTC)
     if known := archive.find_plan(run):
@@ -81,6 +82,8 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
         if platform in CONNECTED
         else archive.batches(platform, chosen, ids, run, now)
     )
+    if artist is None:
+        batches = [*replay.lost(platform, now), *batches]
     archive.write_plan(run, batches)
     if artist is None:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.

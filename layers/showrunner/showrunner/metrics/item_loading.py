@@ -10,16 +10,14 @@ from showrunner.metrics.definitions import ITEM_METRICS, definition
 from showrunner.metrics.runs import Run
 from showrunner.models import Item
 from showrunner.platforms import spotify_items, youtube_items, youtube_reports
-from showrunner.store.metrics import days, items
+from showrunner.store.metrics import accounts, days, items
 from showrunner.store.metrics import readings as readings_store
 
 
 def load(answer: Answer) -> dict[str, int]:
     """Load an answer to a reading. Returns how many items it is about, and how many runs were written."""
-    if answer.reading == "analytics":
-        return _load_analytics(answer)
-    if answer.reading == "reports":
-        return report_loading.load(answer)
+    if readings.find(answer.platform, answer.reading).is_connected:
+        return _load_connected(answer)
     found = read(answer)
     asked = readings.find(answer.platform, answer.reading)
     with db.transaction() as tx:
@@ -31,6 +29,20 @@ def load(answer: Answer) -> dict[str, int]:
             missing = [(asked.kind, item_id) for item_id in answer.accounts if item_id not in known]
         written = save(tx, answer.platform, answer.fetched_at, found, missing)
     return {"artists": 0, "items": len(found), "runs": written}
+
+
+def _load_connected(answer: Answer) -> dict[str, int]:
+    """Load what a channel's owner permitted us to read, unless that permission has ended since.
+
+    What an earlier permission gave was deleted when it ended: a replay must not bring it back.
+    """
+    with db.reading() as tx:
+        is_permitted = accounts.was_connected(
+            tx, answer.artist_id, answer.platform, answer.accounts[0], answer.fetched_at
+        )
+    if not is_permitted:
+        return {"artists": 0, "items": 0, "runs": 0}
+    return _load_analytics(answer) if answer.reading == "analytics" else report_loading.load(answer)
 
 
 def _load_analytics(answer: Answer) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Load archived answers into the database. Loading one again changes nothing."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.database import db
@@ -14,7 +14,7 @@ from showrunner.platforms import (
     tiktok_statistics,
     youtube_statistics,
 )
-from showrunner.store.metrics import accounts, days, points
+from showrunner.store.metrics import accounts, days, loads, points
 
 # Reads a platform's answer.
 _READERS = {
@@ -38,8 +38,14 @@ def load(key: str) -> dict[str, int]:
     answer = archive.read(key)
     if answer.platform == "airtable":
         return airtable_sync.load(answer)
-    if answer.reading:
-        return item_loading.load(answer)
+    loaded = item_loading.load(answer) if answer.reading else _load(answer)
+    with db.transaction() as tx:
+        loads.save(tx, key, datetime.now(UTC))
+    return loaded
+
+
+def _load(answer: archive.Answer) -> dict[str, int]:
+    """Load an answer about accounts themselves."""
     found = {each.account_id: each for each in _READERS[answer.platform](answer.body)}
     with db.transaction() as tx:
         only = answer.artist_id or None

@@ -18,6 +18,8 @@ ATTEMPT_HOURS = 24
 REMOVED_DAYS = 30
 # No queue keeps a message for longer than 14 days; nobody repeats a notification after a year.
 DELIVERY_DAYS, SEEN_DAYS = 15, 400
+# A day longer than answers that were not loaded are looked for (replay.LOOKED_BACK).
+LOAD_DAYS = 4
 # A calendar shows what became of the slots of a year, and of the same month of the year before.
 SLOT_DAYS = 400
 
@@ -48,6 +50,8 @@ _EXPIRED = {
         f"publish_at < now() - interval '{SLOT_DAYS} days' AND state NOT IN ('planned', 'held')",
     ),
     "deliveries": ("feed.deliveries", f"taken_at < now() - interval '{DELIVERY_DAYS} days'"),
+    # After them nothing looks for answers that were not loaded (metrics/replay.py).
+    "loads": ("metrics.loads", f"loaded_at < now() - interval '{LOAD_DAYS} days'"),
     "seen": ("feed.seen", f"seen_at < now() - interval '{SEEN_DAYS} days'"),
 }
 EXPIRING = tuple(_EXPIRED)

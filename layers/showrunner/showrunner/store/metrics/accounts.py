@@ -194,6 +194,24 @@ def save_disconnected(
     )
 
 
+def was_connected(tx: db.Transaction, artist_id: str, platform: str, account_id: str, at: datetime) -> bool:
+    """Return whether the account is connected, and was by `at` with the permission that holds now."""
+    return bool(
+        db.value(
+            tx,
+            """
+            SELECT EXISTS (SELECT FROM metrics.accounts
+                            WHERE artist_id = :artist_id AND platform = :platform
+                              AND account_id = :account_id AND connected_at <= :at)
+            """,
+            artist_id=artist_id,
+            platform=platform,
+            account_id=account_id,
+            at=at,
+        )
+    )
+
+
 def save_unconnected(tx: db.Transaction, organisation_id: str, artist_id: str, platform: str) -> None:
     """Record that an artist's account isn't connected any more. Its public figures stay."""
     db.run(
