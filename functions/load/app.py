@@ -1,7 +1,8 @@
 """Metrics machine, steps Load and Disconnect -> an archived answer becomes figures in the database.
 
 Or an account whose owner disconnected it isn't asked for any more, and the person who connected it is told by
-email. Both can be repeated.
+email. So is who connected a channel, or the organisation's owner, when YouTube stops making its reports. All
+can be repeated.
 """
 
 from datetime import datetime
@@ -22,4 +23,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
             emails.tell(lost["email"], emails.reconnect_artist(ended["platform"], lost["artist"]))
         return {"state": "disconnected"}
-    return {"state": "loaded", **loading.load(event["key"])}
+    loaded = loading.load(event["key"])
+    if ending := loaded.pop("ending", None):
+        from showrunner.accounts import emails
+
+        emails.tell(ending["email"], emails.channel_reports_end(ending["types"]))
+    return {"state": "loaded", **loaded}

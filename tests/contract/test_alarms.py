@@ -71,6 +71,10 @@ OURS = {
         for name in ("FetchFailures", "FetchDuration", "FetchCredentialsRejected")
     },
     "FetchQuotaLeft": ("layers/showrunner/showrunner/metrics/collection.py", {"service", "function"}),
+    "ChannelReportsStanding": (
+        "layers/showrunner/showrunner/metrics/item_collection.py",
+        {"service", "function"},
+    ),
     "AnswersNotLoaded": ("layers/showrunner/showrunner/metrics/replay.py", {"service", "function"}),
 }
 
@@ -298,6 +302,11 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "FetchQuotaLow": (
         fetch("FetchQuotaLeft", "CollectFunction", [80, 9]),
         fetch("FetchQuotaLeft", "CollectFunction", [80, 11]),
+    ),
+    "ChannelReportsStand": (
+        fetch("ChannelReportsStanding", "CollectFunction", [2, 1]),
+        # It was mended within the day.
+        fetch("ChannelReportsStanding", "CollectFunction", [2, 0]),
     ),
     "AnswersNotLoaded": (
         found_by_hour("AnswersNotLoaded", "CollectFunction", [1, 1, 1]),

@@ -13,11 +13,13 @@ from local.platforms import clock
 from showrunner import rates
 from showrunner.aws import dynamodb, s3
 from showrunner.database import db
-from showrunner.metrics import report_fetching
+from showrunner.metrics import item_collection, report_fetching
 from showrunner.platforms import youtube_channel_reports as reader
 from showrunner.platforms.youtube_channel_reports import Unreadable
 from showrunner.platforms.youtube_reporting import ReportType
-from tests.metrics.conftest import CHANNEL, connect, run
+from showrunner.store.metrics import reports as reports_store
+from tests.accounts.calls import emails_to
+from tests.metrics.conftest import CHANNEL, OTHER, connect, run
 from tests.metrics.test_analytics import planned
 
 REACH = "date,channel_id,video_id,video_thumbnail_impressions,video_thumbnail_impressions_ctr\n"
@@ -273,6 +275,74 @@ def test_a_type_without_a_successor_is_announced_and_a_missing_one_said(
     assert "stops making channel_basic_a3" in reports["activity"]["reason"]
     assert (reports["reach"]["state"], reports["reach"]["report_type"]) == ("failed", None)
     assert "no type of report" in reports["reach"]["reason"]
+
+
+def test_the_end_of_a_type_is_told_once_to_an_organisation(person, tx, channel, artist, monkeypatch):
+    address = db.value(
+        tx,
+        "SELECT u.email FROM accounts.users u JOIN accounts.members m ON m.user_id = u.id"
+        " WHERE m.organisation_id = :organisation",
+        organisation=person.organisation_id,
+    )
+    ends = datetime.now(UTC) + timedelta(days=91)
+    types = {"channel_basic_a3": {"name": "User activity", "deprecateTime": ends.isoformat()}}
+    monkeypatch.setattr(stand_in, "TYPES", types | {"channel_reach_basic_a1": {"name": "Reach"}})
+    before = len(emails_to(address))
+    collect("too early")
+    assert len(emails_to(address)) == before
+    ends -= timedelta(days=2)
+    types["channel_basic_a3"]["deprecateTime"] = ends.isoformat()
+    monkeypatch.setattr(stand_in, "TYPES", types | {"channel_reach_basic_a1": {"name": "Reach"}})
+
+    for name in ("in time", "again"):
+        age(tx, days=1)
+        batch, _ = collect(name)
+        load.handler({"key": batch["key"]}, None)
+
+    [told] = emails_to(address)[before:]
+    assert "channels' reports" in told["subject"]
+    assert f"channel_basic_a3 on {ends:%Y-%m-%d}" in str(told)
+    # Another channel of the organisation has the same type: its people know.
+    second = person("POST", "/api/v1/artists", {"name": "Ebb", "tier": "active"}).body["artist"]["id"]
+    assert connect(person, second, channel=OTHER).status == 200
+    run("accounts-again")
+    age(tx, days=1)
+    batches = planned("of both", "reports")
+    [batch] = [each for each in batches if each["artist_id"] == second]
+    loaded = load.handler({"key": social.handler(batch, None)["key"]}, None)
+    assert set(loaded) == {"state", "artists", "items", "runs", "reports"}
+    assert len(emails_to(address)) == before + 1
+    assert db.value(tx, "SELECT count(*) FROM metrics.report_jobs WHERE announced_at IS NOT NULL") == 2
+
+
+def test_reports_that_do_not_come_are_counted(tx, channel, artist, monkeypatch):
+    begin(tx)
+    counted = []
+    monkeypatch.setattr(
+        item_collection.metrics, "add_metric", lambda name, _, value: counted.append((name, value))
+    )
+    collect("second")
+    sql = "SELECT DISTINCT state FROM metrics.report_jobs"
+    assert [row["state"] for row in db.rows(tx, sql)] == ["ok"]
+    assert reports_store.count_standing(tx, "youtube") == 0
+    # Nothing comes any more: three weeks later both subjects are late.
+    db.run(tx, "UPDATE metrics.reports SET start_at = start_at - interval '25 days'")
+    db.run(tx, "UPDATE metrics.reports SET end_at = end_at - interval '25 days'")
+    monkeypatch.setattr(channel.reporting, "reports", {})
+    monkeypatch.setattr(stand_in, "made", lambda *_: {})
+    age(tx, days=1)
+    collect("third")
+
+    assert [row["state"] for row in db.rows(tx, sql)] == ["late"]
+    planned("fourth", "reports")
+    assert ("ChannelReportsStanding", 2) in counted
+    # Those of an account that isn't connected any more are nobody's business.
+    db.run(tx, "UPDATE metrics.accounts SET connected_at = NULL")
+    assert reports_store.count_standing(tx, "youtube") == 0
+    # Nobody has looked for days.
+    db.run(tx, "UPDATE metrics.accounts SET connected_at = now()")
+    db.run(tx, "UPDATE metrics.report_jobs SET state = 'ok', checked_at = now() - interval '5 days'")
+    assert reports_store.count_standing(tx, "youtube") == 2
 
 
 def test_the_newest_version_of_a_type_is_used():

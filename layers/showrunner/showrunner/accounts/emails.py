@@ -100,6 +100,21 @@ def reports_end(content_owner: str, ending: list[dict[str, Any]]) -> Email:
     )
 
 
+def channel_reports_end(ending: list[dict[str, Any]]) -> Email:
+    """Tell that YouTube stops making types of channels' reports. ending: as `reports_end` takes it."""
+    types = ", ".join(f"{each['report_type']} on {each['deprecated_at']:%Y-%m-%d}" for each in ending)
+    return Email(
+        "YouTube stops making some of your channels' reports",
+        (
+            f"YouTube has announced that it stops making these reports of your artists' channels: {types}.",
+            (
+                "A newer version is used by itself as soon as YouTube offers one; without one these figures "
+                "end on that day. GET /api/v1/artists/{artist_id}/metrics shows how each of them comes."
+            ),
+        ),
+    )
+
+
 def unsubscribe_lines(unsubscribe_key: str, kind: str) -> tuple[str, str]:
     """Return the last paragraphs of an email that a person may do without (notifications.KINDS)."""
     return "To get no more emails of this kind, open:", _link("unsubscribe", f"{unsubscribe_key}.{kind}")

@@ -21,11 +21,9 @@ from showrunner.artists.schemas import (
 )
 from showrunner.database import db
 from showrunner.errors import Conflict
-from showrunner.metrics import executions, growth
+from showrunner.metrics import executions, growth, report_states
 from showrunner.metrics.definitions import ADDABLE, AVERAGES, METRICS, definition, redefined_on
 from showrunner.metrics.growth import Growth, Observation
-from showrunner.reports import streams
-from showrunner.reports.streams import Span
 from showrunner.store.metrics import artists, days, items, points, reports
 from showrunner.web import answers
 from showrunner.web.answers import Answer
@@ -141,28 +139,14 @@ def _daily(rows: list[dict[str, Any]], since: date, now: datetime) -> dict[str, 
 
 def _series(job: dict[str, Any], now: datetime) -> ReportSeries:
     """Return how the reports about a subject come."""
-    spans = [
-        Span(
-            start_at=datetime.fromisoformat(each["start_at"]),
-            end_at=datetime.fromisoformat(each["end_at"]),
-            created_at=datetime.fromisoformat(each["created_at"]),
-            fetched=True,
-        )
-        for each in job["reports"]
-    ]
-    state, reason = streams.assess(spans, job["expires_at"], now)
-    if job["problem"] and state not in ("expiring", "ended"):
-        state, reason = "failed", job["problem"]
-    elif state in ("ok", "new") and streams.is_ending(job["deprecated_at"], now):
-        state = "expiring"
-        reason = f"YouTube stops making {job['report_type']} on {job['deprecated_at']:%Y-%m-%d}."
-    newest = max((each.end_at for each in spans), default=None)
+    state, reason = report_states.health(job, now)
+    ends = [datetime.fromisoformat(each["end_at"]) for each in job["reports"]]
     return ReportSeries(
         subject=job["subject"],
         report_type=job["report_type"],
         state=state,
         reason=reason,
-        newest_end=timestamp(newest) if newest else None,
+        newest_end=timestamp(max(ends)) if ends else None,
         checked_at=timestamp(job["checked_at"]),
     )
 

@@ -11,6 +11,7 @@ from showrunner.metrics.definitions import items_schedule
 from showrunner.metrics.readings import Reading
 from showrunner.metrics.readings import of as readings_of
 from showrunner.store.metrics import accounts, days, items, readings, reports
+from showrunner.telemetry import logger, metrics
 
 # YouTube revises its figures of days for about a week.
 REVISED = timedelta(days=7)
@@ -33,6 +34,8 @@ def plan(run: str, platform: str) -> dict[str, Any]:
     with db.transaction() as tx:
         chosen = [(reading, _claim(tx, platform, reading, run, now)) for reading in asked]
         next_at = _next_due_at(tx, platform, asked)
+        if platform == "youtube":
+            _measure_reports(reports.count_standing(tx, platform))
         connected = {
             reading.name: _connected(tx, platform, reading, ids, now)
             for reading, ids in chosen
@@ -52,6 +55,13 @@ def plan(run: str, platform: str) -> dict[str, Any]:
     next_at = now if batches else next_at
     schedules.look_again(items_schedule(platform), next_at.timestamp() if next_at else None)
     return collection.planned(run, batches)
+
+
+def _measure_reports(standing: int) -> None:
+    """Write how many kinds of channels' reports don't come as they should. An alarm looks at it."""
+    metrics.add_metric("ChannelReportsStanding", "Count", standing)
+    if standing:
+        logger.warning("reports of channels are late, have gaps or fail", extra={"count": standing})
 
 
 def _claim(tx: db.Transaction, platform: str, reading: Reading, run: str, now: datetime) -> list[str]:

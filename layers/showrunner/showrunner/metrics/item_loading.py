@@ -14,7 +14,7 @@ from showrunner.store.metrics import accounts, days, items
 from showrunner.store.metrics import readings as readings_store
 
 
-def load(answer: Answer) -> dict[str, int]:
+def load(answer: Answer) -> dict[str, Any]:
     """Load an answer to a reading. Returns how many items it is about, and how many runs were written."""
     if readings.find(answer.platform, answer.reading).is_connected:
         return _load_connected(answer)
@@ -31,7 +31,7 @@ def load(answer: Answer) -> dict[str, int]:
     return {"artists": 0, "items": len(found), "runs": written}
 
 
-def _load_connected(answer: Answer) -> dict[str, int]:
+def _load_connected(answer: Answer) -> dict[str, Any]:
     """Load what a channel's owner permitted us to read, unless that permission has ended since.
 
     What an earlier permission gave was deleted when it ended: a replay must not bring it back.

@@ -29,11 +29,11 @@ _ITEM_READERS = {"tiktok": tiktok_statistics.read_videos, "instagram": instagram
 _DAY_READERS = {"instagram": instagram_statistics.read_days}
 
 
-def load(key: str) -> dict[str, int]:
+def load(key: str) -> dict[str, Any]:
     """Load an archived answer. Returns how many artists it is about, and how many runs were written.
 
     An account that was asked for and isn't in the answer is missing. Figures that the platform doesn't
-    state are unknown: they are not written.
+    state are unknown: they are not written. `ending` as `report_loading.load` returns it.
     """
     answer = archive.read(key)
     if answer.platform == "airtable":

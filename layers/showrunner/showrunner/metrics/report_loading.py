@@ -1,23 +1,27 @@
 """Load the archived reports of a channel: each takes the place of the one that YouTube made before it."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.database import db
-from showrunner.metrics import archive
+from showrunner.metrics import archive, report_states
 from showrunner.metrics.archive import Answer
 from showrunner.platforms import youtube_channel_reports as channel_reports
 from showrunner.quotas import pacific_days
-from showrunner.store.metrics import days, reports
+from showrunner.reports import streams
+from showrunner.store.accounts import members
+from showrunner.store.metrics import accounts, days, reports
 from showrunner.store.metrics import readings as readings_store
 
 
-def load(answer: Answer) -> dict[str, int]:
+def load(answer: Answer) -> dict[str, Any]:
     """Load the reports that an answer of `report_fetching` names. Returns how many were new.
 
-    Loading them again, or an older one after its successor, changes nothing. If reports are left at YouTube,
-    the account stays due.
+    `ending`, if a type of report ends within 90 days and the organisation wasn't told yet: the `email` of the
+    person who connected the channel, or else of the organisation's owner, and the `types`. Loading again, or
+    an older report after its successor, changes nothing. If reports are left at YouTube, the account stays
+    due.
     """
     found = json.loads(answer.body)
     added = sum(_load_report(answer, each) for each in found["reports"])
@@ -27,7 +31,26 @@ def load(answer: Answer) -> dict[str, int]:
             readings_store.save_covered(
                 tx, answer.platform, answer.reading, answer.artist_id, answer.fetched_at, None
             )
-    return {"artists": 1, "items": 0, "runs": 0, "reports": added}
+        now = datetime.now(UTC)
+        states: dict[str, str] = {
+            job["subject"]: report_states.health(job, now).state
+            for job in reports.list_of(tx, answer.artist_id)
+            if job["platform"] == answer.platform
+        }
+        reports.save_states(tx, answer.artist_id, answer.platform, states)
+        ending = reports.take_announcements(tx, answer.artist_id, answer.platform, now + streams.ANNOUNCED)
+        email = _person(tx, answer) if ending else None
+    told = {"ending": {"email": email, "types": ending}} if email else {}
+    return {"artists": 1, "items": 0, "runs": 0, "reports": added, **told}
+
+
+def _person(tx: db.Transaction, answer: Answer) -> str | None:
+    """Return the email of the person who connected the channel, or else of the organisation's owner."""
+    found = accounts.find_connected(tx, answer.artist_id, answer.platform)
+    if found is None:
+        return None
+    email: str | None = found["email"] or members.find_owner(tx, found["organisation_id"])
+    return email
 
 
 def _load_report(answer: Answer, report: dict[str, Any]) -> bool:

@@ -212,6 +212,26 @@ def was_connected(tx: db.Transaction, artist_id: str, platform: str, account_id:
     )
 
 
+def find_connected(tx: db.Transaction, artist_id: str, platform: str) -> dict[str, Any] | None:
+    """Return the organisation_id of a connected account, and the email of who connected it.
+
+    The email is None if that person has left the organisation. None if the account isn't connected.
+    """
+    return db.one(
+        tx,
+        """
+        SELECT c.organisation_id::text,
+               (SELECT u.email FROM accounts.users u
+                  JOIN accounts.members m ON m.user_id = u.id AND m.organisation_id = c.organisation_id
+                 WHERE u.id = c.connected_by) AS email
+          FROM metrics.accounts c
+         WHERE c.artist_id = :artist_id AND c.platform = :platform AND c.connected_at IS NOT NULL
+        """,
+        artist_id=artist_id,
+        platform=platform,
+    )
+
+
 def save_unconnected(tx: db.Transaction, organisation_id: str, artist_id: str, platform: str) -> None:
     """Record that an artist's account isn't connected any more. Its public figures stay."""
     db.run(

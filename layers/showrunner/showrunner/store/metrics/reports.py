@@ -8,6 +8,8 @@ from showrunner.database import db
 
 # YouTube keeps reports for 60 days: older ones say nothing about whether they still come.
 WATCHED_DAYS = 60
+# Each channel is looked at daily: so long without a look means that the looks fail.
+UNSEEN_DAYS = 4
 
 
 def take(tx: db.Transaction, artist_id: str, platform: str, account_id: str, report: dict[str, Any]) -> bool:
@@ -61,13 +63,78 @@ def save_jobs(
             ON CONFLICT (artist_id, platform, subject) DO UPDATE
            SET job_id = excluded.job_id, report_type = excluded.report_type,
                deprecated_at = excluded.deprecated_at, expires_at = excluded.expires_at,
-               problem = excluded.problem, checked_at = excluded.checked_at
+               problem = excluded.problem, checked_at = excluded.checked_at,
+               announced_at = CASE WHEN j.report_type = excluded.report_type THEN j.announced_at END
          WHERE j.checked_at < excluded.checked_at
         """,
         artist_id=artist_id,
         platform=platform,
         at=at,
         jobs=json.dumps(jobs),
+    )
+
+
+def save_states(tx: db.Transaction, artist_id: str, platform: str, states: dict[str, str]) -> None:
+    """Save how the reports of an account come: subject -> state."""
+    db.run(
+        tx,
+        """
+        UPDATE metrics.report_jobs j SET state = g.value FROM json_each_text(:states::json) g
+         WHERE j.artist_id = :artist_id AND j.platform = :platform AND j.subject = g.key
+        """,
+        artist_id=artist_id,
+        platform=platform,
+        states=json.dumps(states),
+    )
+
+
+def take_announcements(
+    tx: db.Transaction, artist_id: str, platform: str, before: datetime
+) -> list[dict[str, Any]]:
+    """Return report_type and deprecated_at of an account's types that end before a time.
+
+    Each is returned once for an organisation, however many of its accounts have reports of this type.
+    """
+    return db.rows(
+        tx,
+        """
+        WITH ending AS (
+            UPDATE metrics.report_jobs SET announced_at = now()
+             WHERE artist_id = :artist_id AND platform = :platform AND announced_at IS NULL
+               AND deprecated_at < :before
+            RETURNING report_type, deprecated_at)
+        SELECT e.report_type, e.deprecated_at FROM ending e
+         WHERE NOT EXISTS (
+            SELECT FROM metrics.report_jobs j
+              JOIN metrics.accounts other ON other.artist_id = j.artist_id AND other.platform = j.platform
+              JOIN metrics.accounts own ON own.organisation_id = other.organisation_id
+             WHERE own.artist_id = :artist_id AND own.platform = :platform AND j.platform = :platform
+               AND j.artist_id <> :artist_id AND j.report_type = e.report_type
+               AND j.announced_at IS NOT NULL)
+         ORDER BY e.report_type
+        """,
+        artist_id=artist_id,
+        platform=platform,
+        before=before,
+    )
+
+
+def count_standing(tx: db.Transaction, platform: str) -> int:
+    """Return how many kinds of reports of connected accounts don't come as they should.
+
+    They are late, have a gap, expire or have failed, or nobody has looked for UNSEEN_DAYS.
+    """
+    return int(
+        db.value(
+            tx,
+            f"""
+            SELECT count(*) FROM metrics.report_jobs j JOIN metrics.accounts c USING (artist_id, platform)
+             WHERE j.platform = :platform AND c.connected_at IS NOT NULL
+               AND (j.state IN ('late', 'gap', 'expiring', 'failed')
+                    OR j.checked_at < now() - interval '{UNSEEN_DAYS} days')
+            """,
+            platform=platform,
+        )
     )
 
 
