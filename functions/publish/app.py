@@ -1,4 +1,7 @@
-"""Publication, changes and streams machines, steps with a database -> job document, results, events."""
+"""Publication, changes and streams machines, steps with a database -> job document, results, events.
+
+Also takes the end of executions of the changes machine that no Catch sees: TIMED_OUT and ABORTED.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -151,6 +154,8 @@ STREAMS = {"plan": stream_runs.plan, "record": stream_runs.record}
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> Outcome | dict[str, Any]:
+    if event.get("source") == "aws.states":
+        return change_runs.ended_from_outside(event["detail"])
     if "stream_run" in event:
         return STREAMS[event["step"]](event)
     if "change_set_id" in event:

@@ -23,8 +23,9 @@ from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden
 from showrunner.store.accounts import cloned_voices, google_projects, members, organisations, users
-from showrunner.store.rights import content_owners
+from showrunner.store.rights import change_sets, content_owners
 from showrunner.store.studio import videos
+from showrunner.videos import change_marks
 from showrunner.web import answers, audit
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -82,7 +83,10 @@ def impersonate(request: Request, user_id: str) -> dict[str, Any]:
     open_in_maintenance=True,
 )
 def mark_content_owner(request: Request, organisation_id: str, body: ContentOwnerMark) -> dict[str, Any]:
-    """Grant or remove the Content ID permissions of an organisation, effective from the next request."""
+    """Grant or remove the Content ID permissions of an organisation, effective from the next request.
+
+    Changes that it sends to YouTube for a content owner that it has no more are stopped.
+    """
     with db.transaction() as tx:
         organisations.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
         if body.changes_need_approval is not None:
@@ -98,6 +102,9 @@ def mark_content_owner(request: Request, organisation_id: str, body: ContentOwne
             )
         after = body.model_dump(exclude_defaults=True) | {"content_owner": body.content_owner}
         audit.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after=after)
+        for change_set_id in change_sets.stop_those_of_others(tx, organisation_id):
+            audit.record(tx, request, "stop", "change_set", change_set_id)
+            change_marks.stop(change_set_id)
         return {"organisation": organisations.get(tx, organisation_id)}
 
 

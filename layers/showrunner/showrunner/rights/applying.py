@@ -18,11 +18,14 @@ from showrunner.rights.change_files import Batch, Row
 from showrunner.rights.change_results import result
 from showrunner.rights.claim_changes import ClaimChanges
 from showrunner.rights.video_changes import VideoChanges
+from showrunner.videos import change_marks
 
 # The function has 900 s, and a call takes a minute at most.
 WORK_SECONDS = 600
 # A stop is noticed after this time at the latest.
 MOST_WAIT_SECONDS = 900
+# A worker that lives ends within ten minutes, a row takes about a second.
+BUSY_SECONDS = 20
 # With retry_seconds, twenty failures in a row take about an hour.
 MOST_TRIES = 20
 
@@ -42,8 +45,26 @@ def apply(event: dict[str, Any]) -> dict[str, Any]:
 
     done: every row has a result, or a person has stopped the change set. later: go on after `wait_seconds`.
     """
-    work = _Work(change_files.read_batch(event["key"]), event.get("tries", 0))
-    tries = work.tries
+    batch, tries = change_files.read_batch(event["key"]), event.get("tries", 0)
+    place = batch.change_set_id, batch.attempt, batch.number
+    name = change_marks.take(*place)
+    if name is None:
+        return _waiting(tries)
+    try:
+        if change_marks.read(batch.change_set_id, batch.attempt).is_busy:
+            return _waiting(tries)
+        return _carry_out(batch, tries)
+    finally:
+        change_marks.give_back(*place, name)
+
+
+def _waiting(tries: int) -> dict[str, Any]:
+    reason = "Another worker has this batch, or one of an earlier attempt hasn't ended."
+    return {"state": "later", "tries": tries, "wait_seconds": BUSY_SECONDS, "reason": reason}
+
+
+def _carry_out(batch: Batch, tries: int) -> dict[str, Any]:
+    work = _Work(batch, tries)
     try:
         finished = work.run()
     except QuotaExceeded as error:
@@ -88,17 +109,20 @@ class _Work:
     def run(self) -> bool:
         """Carry out the rows that have no result yet. Returns False if the time is over before the end."""
         left = [row for row in self.batch.rows if str(row.number) not in self.results]
-        if not left or change_files.is_stopped(self.batch.change_set_id):
+        if not left or self._is_stopped():
             return True
         self._changes.prepare(left)
         for row in left:
-            if change_files.is_stopped(self.batch.change_set_id):
+            if self._is_stopped():
                 return True
             if time.monotonic() > self._until:
                 return False
             self.results[str(row.number)] = self._changes.change(row)
             change_files.write_results(self.batch, self.results)
         return True
+
+    def _is_stopped(self) -> bool:
+        return change_marks.read(self.batch.change_set_id, self.batch.attempt).is_stopped
 
     def fail_rest(self, status: str, message: str) -> None:
         """Give the rows without a result this one."""

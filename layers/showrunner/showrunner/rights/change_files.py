@@ -1,17 +1,13 @@
-"""Name and store what the steps of a change set pass on: objects in S3, and a mark that stops them.
+"""Name and store what the steps of a change set pass on: objects in S3.
 
 changes/<change set>/<attempt>/plan.json lists the batches for the machine, batches/ has the rows of each, and
 results/ what became of them. changes/<change set>/rows/ has, before YouTube is asked to write, what a row's
 fields were: an answer that is lost then costs neither the knowledge of it nor the undo.
 """
 
-import time
 from typing import Any, NamedTuple
 
-from showrunner.aws import dynamodb, s3
-
-# A stop outlives the longest execution.
-STOP_SECONDS = 30 * 86_400
+from showrunner.aws import s3
 
 
 class Proposal(NamedTuple):
@@ -120,18 +116,3 @@ def write_journal(batch: Batch, row: Row, changes: dict[str, Any], before: dict[
 
 def _journal_key(batch: Batch, row: Row) -> str:
     return f"changes/{batch.change_set_id}/rows/{row.number}.json"
-
-
-def stop(change_set_id: str) -> None:
-    """Tell those who carry out the change set to begin no further row."""
-    dynamodb.put(f"change_set#{change_set_id}", "stop", {}, time.time() + STOP_SECONDS)
-
-
-def let_run(change_set_id: str) -> None:
-    """Take back an earlier stop."""
-    dynamodb.remove(f"change_set#{change_set_id}", "stop")
-
-
-def is_stopped(change_set_id: str) -> bool:
-    """Tell whether a person has stopped the change set."""
-    return dynamodb.find(f"change_set#{change_set_id}", "stop") is not None

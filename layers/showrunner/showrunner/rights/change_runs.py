@@ -17,6 +17,7 @@ from showrunner.rights import change_costs, change_files, change_rules
 from showrunner.rights.change_files import Batch, Row
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import change_sets
+from showrunner.videos import change_marks
 
 # The history of a child execution has at most 25,000 events, and each wait of 15 minutes adds ten.
 MOST_DAYS = 20
@@ -49,7 +50,7 @@ def forecast(tx: db.Transaction, change_set_id: str, now: datetime) -> Forecast 
 def begin(tx: db.Transaction, organisation_id: str, change_set_id: str, now: datetime) -> None:
     """Start an execution for the rows that are left. Raises Conflict if nothing is left, or too much.
 
-    Claims that another change set is making fail.
+    Claims that another change set is making fail, and rows of content owners that aren't theirs any more.
     """
     expected = forecast(tx, change_set_id, now)
     if expected is None:
@@ -61,8 +62,16 @@ def begin(tx: db.Transaction, organisation_id: str, change_set_id: str, now: dat
             "ask a platform admin to add a Google project of your own, which has a quota of its own."
         )
     attempt = change_sets.begin(tx, change_set_id, expected.end)
+    change_sets.fail_rows_of_others(tx, change_set_id)
     change_sets.take_claims(tx, change_set_id)
-    change_files.let_run(change_set_id)
+    # Before the commit: Plan waits for it, and an execution without it does nothing.
+    while not _start(organisation_id, change_set_id, attempt):
+        attempt = change_sets.begin(tx, change_set_id, expected.end)
+    change_marks.let_run(change_set_id, attempt)
+
+
+def _start(organisation_id: str, change_set_id: str, attempt: int) -> bool:
+    """Start the execution of an attempt. Returns False if there was one, begun by a call without a commit."""
     document = {
         "change_set_id": change_set_id,
         "organisation_id": organisation_id,
@@ -70,12 +79,16 @@ def begin(tx: db.Transaction, organisation_id: str, change_set_id: str, now: dat
         "step": "plan",
         "request_id": correlation.current(),
     }
-    # Before the commit: Plan waits for it, and an execution without it does nothing.
-    sdk.client("stepfunctions").start_execution(
-        stateMachineArn=config.setting("CHANGES_MACHINE_ARN"),
-        name=f"{change_set_id}-{attempt}",
-        input=json.dumps(document),
-    )
+    machines = sdk.client("stepfunctions")
+    try:
+        machines.start_execution(
+            stateMachineArn=config.setting("CHANGES_MACHINE_ARN"),
+            name=f"{change_set_id}-{attempt}",
+            input=json.dumps(document),
+        )
+    except machines.exceptions.ExecutionAlreadyExists:
+        return False
+    return True
 
 
 def plan(event: dict[str, Any]) -> dict[str, Any]:
@@ -163,3 +176,12 @@ def finish(event: dict[str, Any]) -> dict[str, Any]:
     with db.transaction() as tx:
         change_sets.end(tx, event["change_set_id"], event["attempt"], reason)
     return {"state": "ended", "at": datetime.now(UTC).isoformat()}
+
+
+def ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
+    """End the attempt of an execution that ended without its last step, as EventBridge reports it.
+
+    Without it the change set would run for ever: it could neither be stopped nor run again.
+    """
+    given = json.loads(detail["input"])
+    return finish(given | {"error": f"the execution ended as {detail['status']}"})

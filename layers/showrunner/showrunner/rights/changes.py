@@ -2,7 +2,7 @@
 
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden, NotFound
-from showrunner.rights import change_files, change_requests, proposals
+from showrunner.rights import change_requests, proposals
 from showrunner.rights.change_costs import METADATA
 from showrunner.rights.change_files import Proposal
 from showrunner.rights.change_schemas import (
@@ -19,6 +19,7 @@ from showrunner.rights.change_schemas import (
     VideoChange,
 )
 from showrunner.store.rights import catalogue, change_sets
+from showrunner.videos import change_marks
 from showrunner.web import answers, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -203,7 +204,7 @@ def stop(request: Request, change_set_id: str) -> Answer:
             raise Conflict(f"It is {row['status']} and doesn't run.")
         change_sets.mark_stopping(tx, row["id"])
         audit.record(tx, request, "stop", "change_set", row["id"])
-        change_files.stop(row["id"])
+        change_marks.stop(row["id"])
         return Answer(change_requests.described(tx, request, row["id"]))
 
 

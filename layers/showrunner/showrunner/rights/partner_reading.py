@@ -12,11 +12,11 @@ from showrunner import breakers, config
 from showrunner.accounts import google_projects
 from showrunner.caches import reads
 from showrunner.database import db
-from showrunner.errors import Conflict, InvalidRequest, NotFound
+from showrunner.errors import Conflict, InvalidRequest, NotFound, PlatformRejected
 from showrunner.models import Representation
 from showrunner.quotas import Project
 from showrunner.rights import change_costs, owner_accounts
-from showrunner.store.rights import content_owners
+from showrunner.store.rights import catalogue, content_owners
 from showrunner.web import answers
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -125,7 +125,14 @@ def show_ownership(request: Request, asset: str, query: OwnerQuery) -> Answer:
     """Show who owns which share of an asset where, as YouTube has it now. It can be read, not changed."""
     if not _ASSET.fullmatch(asset):
         raise NotFound("There is no such asset.")
-    shares = _ask(request, query.content_owner, lambda api: api.list_shares(asset))
+    try:
+        shares = _ask(request, query.content_owner, lambda api: api.list_shares(asset))
+    except PlatformRejected as error:
+        with db.reading() as tx:
+            is_known = bool(catalogue.find_assets(tx, request.organisation_id, [asset]))
+        if is_known:
+            raise
+        raise NotFound("Your reports have no such asset, and YouTube shows you none.") from error
     return Answer(
         {
             "asset_id": asset,

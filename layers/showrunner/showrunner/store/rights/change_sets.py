@@ -10,6 +10,7 @@ from typing import Any
 from showrunner.database import db, pages
 from showrunner.database.pages import Column, List, PageRequest, PageResult
 from showrunner.errors import Conflict, NotFound
+from showrunner.models import SERVICE_ACCOUNT_CONNECTION
 
 db.CONSTRAINTS["change_sets_undo"] = (
     Conflict,
@@ -350,6 +351,55 @@ def save_results(tx: db.Transaction, change_set_id: str, results: dict[str, Any]
         id=change_set_id,
         results=json.dumps(results),
     )
+
+
+# Rows about a content owner that is another organisation's now, or that the service account must not act for.
+_OF_OTHERS = """
+    c.kind <> 'metadata' AND NOT EXISTS (
+        SELECT FROM rights.content_owners w
+         WHERE w.organisation_id = c.organisation_id AND w.youtube_id = c.target ->> 'content_owner'
+           AND (w.uses_service_account OR c.connection_id <> :service_account::uuid))
+"""
+
+
+def fail_rows_of_others(tx: db.Transaction, change_set_id: str) -> int:
+    """Let pending rows fail whose content owner was corrected since they were proposed. Returns how many.
+
+    The service account may act for the owners of all organisations: YouTube would carry them out.
+    """
+    return db.run(
+        tx,
+        f"""
+        UPDATE rights.changes c
+           SET status = 'failed', finished_at = now(),
+               message = 'The content owner of this row has been changed since: propose it again.'
+         WHERE c.change_set_id = :id AND c.status = 'pending' AND {_OF_OTHERS}
+        """,
+        id=change_set_id,
+        service_account=SERVICE_ACCOUNT_CONNECTION,
+    )
+
+
+def stop_those_of_others(tx: db.Transaction, organisation_id: str) -> list[str]:
+    """Mark running change sets as stopping that the organisation may carry out no more. Returns their ids.
+
+    They have rows of content owners that aren't its own, or it is no content owner any more.
+    """
+    found = db.rows(
+        tx,
+        f"""
+        UPDATE rights.change_sets s SET status = 'stopping'
+         WHERE s.organisation_id = :organisation_id AND s.status IN ('running', 'stopping')
+           AND (NOT EXISTS (SELECT FROM accounts.organisations o
+                             WHERE o.id = s.organisation_id AND o.content_owner)
+                OR EXISTS (SELECT FROM rights.changes c
+                            WHERE c.change_set_id = s.id AND c.status = 'pending' AND {_OF_OTHERS}))
+        RETURNING s.id::text
+        """,
+        organisation_id=organisation_id,
+        service_account=SERVICE_ACCOUNT_CONNECTION,
+    )
+    return [each["id"] for each in found]
 
 
 def take_claims(tx: db.Transaction, change_set_id: str) -> int:
