@@ -180,7 +180,8 @@ def plan(statement: str) -> list[str]:
             tx.command(f"SET LOCAL enable_{step} = off")
         plan = tx.open().execute_simple(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}").rows[0][0]
     found = plan if isinstance(plan, list) else json.loads(plan)
-    (limit,) = [node for node in _nodes(found[0]["Plan"]) if node["Node Type"] == "Limit"]
+    # The outermost one: the newest of a subquery is a limit, too.
+    limit = next(node for node in _nodes(found[0]["Plan"]) if node["Node Type"] == "Limit")
     return [node["Node Type"] for node in _nodes(limit)]
 
 

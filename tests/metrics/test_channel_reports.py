@@ -17,6 +17,7 @@ from showrunner.metrics import item_collection, report_fetching
 from showrunner.platforms import youtube_channel_reports as reader
 from showrunner.platforms.youtube_channel_reports import Unreadable
 from showrunner.platforms.youtube_reporting import ReportType
+from showrunner.store.metrics import items
 from showrunner.store.metrics import reports as reports_store
 from tests.accounts.calls import emails_to
 from tests.metrics.conftest import CHANNEL, OTHER, connect, run
@@ -235,6 +236,56 @@ def test_a_reissued_report_replaces_the_one_before(tx, channel, artist):
     age(tx, days=1)
     assert collect("fourth")[1] == 1
     assert day not in stated(tx)
+
+
+def test_reach_of_a_video_is_shown_once_and_a_reissued_report_replaces_it(person, tx, channel, artist):
+    video = {"kind": "video", "item_id": "vid00000000", "account_id": CHANNEL, "details": {}}
+    items.save_listed(tx, "youtube", datetime.now(UTC), [video, {**video, "item_id": "vid00000009"}])
+    begin(tx)
+    collect("second")
+
+    def reach():
+        found = person("GET", f"/api/v1/artists/{artist}/items?kind=video").body["items"]
+        return {each["item_id"]: each["reach"] for each in found}
+
+    made = reports_of(channel, "channel_reach_basic_a1")
+    rows = [line.split(",") for each in made.values() for line in each["content"].splitlines()[1:]]
+    shown_, clicks = sum(int(row[3]) for row in rows), sum(int(row[3]) * float(row[4]) for row in rows)
+    newest = max(each["startTime"][:10] for each in made.values())
+    assert reach() == {
+        "vid00000000": {
+            "impressions": shown_,
+            "click_through": pytest.approx(clicks / shown_, abs=1e-5),
+            "until": newest,
+            "known_days": len(made),
+        },
+        # Nobody knows.
+        "vid00000009": None,
+    }
+    # A day before the 28 days is not kept, and the newest one is made anew: the video was shown to nobody.
+    day = date.fromisoformat(newest)
+    old = day - timedelta(days=28)
+    for number, (told, count) in enumerate(((old, 70), (old + timedelta(days=1), 40), (day, 0))):
+        at = datetime(told.year, told.month, told.day, 8, tzinfo=UTC)
+        [job_id] = {each["jobId"] for each in made.values()}
+        [report] = [each for each in made.values() if each["startTime"][:10] == newest]
+        channel.reporting.reports[f"new{number}"] = {
+            "jobId": job_id,
+            "startTime": report["startTime"] if told == day else at.isoformat(),
+            "endTime": report["endTime"] if told == day else (at + timedelta(days=1)).isoformat(),
+            "createTime": (datetime.now(UTC) + timedelta(days=3, minutes=number)).isoformat(),
+            "content": f"{REACH}{told:%Y%m%d},{CHANNEL},vid00000000,{count},0.5\n",
+        }
+    clock.days += 0.1
+    age(tx, days=1)
+    collect("third")
+    of_newest = sum(int(row[3]) for row in rows if row[0] == f"{day:%Y%m%d}")
+    found = reach()["vid00000000"]
+    assert (found["impressions"], found["until"]) == (shown_ - of_newest + 40, newest)
+    assert found["known_days"] == len(made) + 1
+    # It ends with the permission.
+    assert person("DELETE", f"/api/v1/artists/{artist}/accounts/youtube").status == 204
+    assert db.value(tx, "SELECT count(*) FROM metrics.video_days") == 0
 
 
 def test_a_file_that_cannot_be_read_stops_no_other_and_is_shown(person, tx, channel, artist):

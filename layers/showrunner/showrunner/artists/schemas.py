@@ -217,8 +217,23 @@ class ItemFilter(Page):
     kind: ItemKind | None = None
 
 
+class ItemReach(Result):
+    """How often a connected channel's video was shown in the 28 days that end with `until`, and clicked.
+
+    known_days: for how many of them YouTube has reported. click_through: 0.05 for five in a hundred.
+    """
+
+    impressions: int
+    click_through: float | None
+    until: str
+    known_days: int
+
+
 class ArtistItem(Result):
-    """A video, playlist, album, track or post. `figures` has those that the platform states."""
+    """A video, playlist, album, track or post. `figures` has those that the platform states.
+
+    `reach` is null unless YouTube has reported that a video was shown.
+    """
 
     platform: str
     kind: str
@@ -229,6 +244,7 @@ class ArtistItem(Result):
     details: dict[str, Any]
     checked_at: Timestamp | None
     found_at: Timestamp
+    reach: ItemReach | None
 
 
 class ArtistItems(Result):

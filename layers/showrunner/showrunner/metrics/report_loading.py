@@ -11,7 +11,7 @@ from showrunner.platforms import youtube_channel_reports as channel_reports
 from showrunner.quotas import pacific_days
 from showrunner.reports import streams
 from showrunner.store.accounts import members
-from showrunner.store.metrics import accounts, days, reports
+from showrunner.store.metrics import accounts, days, reports, video_days
 from showrunner.store.metrics import readings as readings_store
 
 
@@ -75,4 +75,8 @@ def _load_report(answer: Answer, report: dict[str, Any]) -> bool:
             created_at,
             [each._asdict() for each in stated],
         )
+        if subject == "reach":
+            videos = channel_reports.read_videos(content, channel_id)
+            found = [each._asdict() for each in videos]
+            video_days.replace(tx, answer.artist_id, answer.platform, first, last, found)
     return True

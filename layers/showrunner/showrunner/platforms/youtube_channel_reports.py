@@ -8,6 +8,7 @@ the figures of a channel are sums over them.
 
 import csv
 import gzip
+import heapq
 import io
 import re
 import zlib
@@ -24,11 +25,22 @@ if TYPE_CHECKING:
     from showrunner.platforms.youtube_reporting import ReportType
 
 GZIP = b"\x1f\x8b"
+# Of a day. Those of the largest channels beyond it are shown a few times.
+MOST_VIDEOS = 2_000
 _IMPRESSIONS, _RATE = "video_thumbnail_impressions", "video_thumbnail_impressions_ctr"
 
 
 class Unreadable(PlatformUnavailable):
     """A report's file is damaged, or isn't the report that it should be. Asking again gives the same."""
+
+
+class VideoDay(NamedTuple):
+    """How often a video's thumbnail was shown on a day, and how often it was clicked."""
+
+    item_id: str
+    day: date
+    impressions: int
+    clicks: float
 
 
 class Subject(NamedTuple):
@@ -111,6 +123,25 @@ def read(content: bytes, subject: str, channel_id: str, first: date, last: date)
         DayValue(metric, day, value)
         for (day, metric), clicks in sorted(sums.items())
         if (value := _value(metric, clicks, sums.get((day, "impressions"), 0.0))) is not None
+    ]
+
+
+def read_videos(content: bytes, channel_id: str) -> list[VideoDay]:
+    """Return how often each of a channel's videos was shown and clicked, in a file that `read` accepts.
+
+    The MOST_VIDEOS with the most impressions of each file.
+    """
+    shown: dict[tuple[str, date], int] = defaultdict(int)
+    clicks: dict[tuple[str, date], float] = defaultdict(float)
+    for row in _rows(content):
+        if row["channel_id"] != channel_id or not row.get("video_id") or not row.get(_IMPRESSIONS):
+            continue
+        key = row["video_id"], datetime.strptime(row["date"], "%Y%m%d").date()  # noqa: DTZ007 - as above
+        shown[key] += int(float(row[_IMPRESSIONS]))
+        clicks[key] += float(row[_IMPRESSIONS]) * float(row.get(_RATE) or 0)
+    return [
+        VideoDay(video_id, day, count, round(clicks[video_id, day], 4))
+        for (video_id, day), count in heapq.nlargest(MOST_VIDEOS, shown.items(), key=lambda each: each[1])
     ]
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from showrunner.database import db
-from showrunner.store.metrics import reports
+from showrunner.store.metrics import reports, video_days
 
 
 def save(
@@ -119,6 +119,7 @@ def first_gaps(tx: db.Transaction, platform: str, artist_ids: list[str], since: 
 def remove(tx: db.Transaction, artist_id: str, platform: str) -> None:
     """Delete an artist's days on a platform, and forget which reports of them were loaded."""
     reports.remove(tx, artist_id, platform)
+    video_days.remove(tx, artist_id, platform)
     db.run(
         tx,
         "DELETE FROM metrics.days WHERE artist_id = :artist_id AND platform = :platform",

@@ -9,6 +9,7 @@ from showrunner.database.pages import Column, List, PageRequest, PageResult
 from showrunner.store.metrics.accounts import SLACK_SECONDS, is_due, waited
 from showrunner.store.metrics.points import PUBLIC_DAYS
 from showrunner.store.metrics.readings import Tiers
+from showrunner.store.metrics.video_days import SHOWN_DAYS
 
 # What the platform doesn't have any more is asked for as seldom as that of standard artists.
 _INTERVAL = """
@@ -17,14 +18,32 @@ _INTERVAL = """
 """
 _IS_DUE = is_due("i", _INTERVAL)
 _WAITED = waited("i", _INTERVAL)
+# Only the days that are shown are kept (video_days.py).
+_REACH = f"""
+    (SELECT json_build_object(
+                'impressions', sum(v.impressions),
+                'click_through', round(sum(v.clicks) / nullif(sum(v.impressions), 0), 6),
+                'until', max(k.until), 'known_days', max(k.days))
+       FROM metrics.video_days v
+      CROSS JOIN LATERAL (
+         SELECT max(d.day) AS until, count(*) AS days
+           FROM metrics.days d
+          WHERE d.artist_id = i.artist_id AND d.platform = i.platform AND d.metric = 'impressions'
+            AND d.day > (SELECT max(n.day) - {SHOWN_DAYS} FROM metrics.days n
+                          WHERE n.artist_id = i.artist_id AND n.platform = i.platform
+                            AND n.metric = 'impressions')) k
+      WHERE v.artist_id = i.artist_id AND v.platform = i.platform AND v.kind = i.kind
+        AND v.item_id = i.item_id
+     HAVING count(*) > 0)
+"""
 _LIST = List(
     "items",
     "metrics.items i",
     "i.artist_id = :artist_id",
-    """
+    f"""
     json_build_object('platform', i.platform, 'kind', i.kind, 'item_id', i.item_id, 'title', i.title,
                       'published_at', i.published_at, 'figures', i.figures, 'details', i.details,
-                      'checked_at', i.checked_at, 'found_at', i.found_at)
+                      'checked_at', i.checked_at, 'found_at', i.found_at, 'reach', {_REACH})
     """,
     {
         "published_at": Column("coalesce(i.published_at, '-infinity')", "timestamptz"),
