@@ -137,8 +137,9 @@ class NewChangeSet(Body):
     kind: metadata has video_id and the fields of PATCH /cms/videos/{id}. claim has video_id, asset_id,
     content_type (audiovisual), is_manual and a policy. release has claim_id, claim_policy claim_id and a
     policy, match_policy asset_id and a policy. A policy is policy_id, or action with territories and
-    except_territories. The CSV's first line names the columns. An empty cell changes nothing; tags and
-    territories are joined by |. A row that breaks a rule is marked as invalid and stops no other.
+    except_territories. The CSV's first line names the columns, with commas, semicolons or tabs between them.
+    An empty cell changes nothing; tags and territories are joined by |. A row that breaks a rule is marked
+    as invalid and stops no other.
     """
 
     kind: ChangeKind = "metadata"

@@ -18,11 +18,13 @@ class Line(NamedTuple):
 def read(text: str, required: str, optional: tuple[str, ...] | None = ()) -> list[Line]:
     """Return the lines of a CSV table whose first line names the columns; empty lines are left out.
 
-    Column names may have capitals. `optional`: the other columns that it may have; None allows any. Raises
-    InvalidRequest if the text is no such table.
+    Column names may have capitals. Cells are separated by commas, semicolons or tabs, as the first line has
+    them. `optional`: the other columns that it may have; None allows any. Raises InvalidRequest if the text
+    is no such table.
     """
+    text = text.removeprefix("\ufeff")
     try:
-        reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+        reader = csv.reader(io.StringIO(text), strict=True, delimiter=_delimiter(text, required))
         lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise invalid([f"can't be read: {error}"]) from error
@@ -39,6 +41,15 @@ def read(text: str, required: str, optional: tuple[str, ...] | None = ()) -> lis
                 ]
             )
     return [_line(number, row, header) for number, row in lines[1:]]
+
+
+def _delimiter(text: str, required: str) -> str:
+    """Return what separates the names of columns. Spreadsheets write semicolons where 0,5 is a half."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    for each in ",;\t":
+        if required in (name.strip(' "').lower() for name in header.split(each)) and each in header:
+            return each
+    return ","
 
 
 def _line(number: int, row: list[str], header: list[str]) -> Line:
