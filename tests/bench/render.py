@@ -161,6 +161,10 @@ def raw_frames(plan: Path, target: Path) -> None:
 def ours(plan: Path, out: Path, preset: str) -> list[str]:
     return [
         "env",
+        # Compiled once, as in the image: where Python is told to write no bytecode, each start compiles the
+        # whole program. An empty value counts as not set.
+        "PYTHONDONTWRITEBYTECODE=",
+        f"PYTHONPYCACHEPREFIX={out.parent / 'bytecode'}",
         f"RENDER_X264_PRESET={preset}",
         "RENDER_ENCODER=cpu",
         f"PYTHONPATH={ROOT / 'functions'}",
