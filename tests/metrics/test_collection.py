@@ -81,6 +81,7 @@ def test_figures_of_an_artist_are_collected_and_shown(client, tx, channel, artis
         (7, None),
         (30, None),
     ]
+    assert [each["definitions"] for each in found["totals"]] == [{"youtube": 1}, {"youtube": 2}]
     assert [(each["metric"], each["value"], each["missing"]) for each in found["totals"]] == [
         ("followers", 1_200, []),
         ("views", 56_000, []),

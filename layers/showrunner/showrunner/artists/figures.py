@@ -209,6 +209,7 @@ def _total(
         value=sum(figure.value for figure in figures) if figures else None,
         platforms=known,
         missing=[platform for platform in counting if platform not in known],
+        definitions={platform: newest[platform, metric].definition for platform in known},
         observed_at=timestamp(oldest) if oldest else None,
         age_seconds=_age(oldest, now) if oldest else None,
         growth=_grown(sums),

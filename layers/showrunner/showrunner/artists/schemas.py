@@ -185,6 +185,7 @@ class TotalFigure(Result):
     value: int | None
     platforms: list[str]
     missing: list[str]
+    definitions: dict[str, int]
     observed_at: Timestamp | None
     age_seconds: int | None
     growth: list[FigureGrowth]
