@@ -83,10 +83,13 @@ def _value(alarm: Json, points: list[Point], number: int) -> float | None:
     if "Metrics" not in alarm:
         return values[0]
     returned = [each for each in alarm["Metrics"] if each.get("ReturnData")]
-    if len(returned) != 1 or returned[0].get("Expression") != "SUM(FILL(METRICS(), 0))":
+    together = {"SUM(FILL(METRICS(), 0))": sum, "MAX(FILL(METRICS(), 0))": max}
+    if len(returned) != 1 or returned[0].get("Expression") not in together:
         raise Unsupported(json.dumps(returned))
     # FILL gives a value only where at least one of the metrics has one.
-    return None if all(value is None for value in values) else sum(value or 0 for value in values)
+    if all(value is None for value in values):
+        return None
+    return together[returned[0]["Expression"]](value or 0 for value in values)
 
 
 def _query(alarm: Json) -> re.Match[str] | None:

@@ -190,6 +190,8 @@ def test_failures_durations_and_refused_keys_are_measured(app, artist, monkeypat
     monkeypatch.setattr(
         fetching.metrics, "add_metric", lambda name, unit, value: measured.append((name, value))
     )
+    named = []
+    monkeypatch.setattr(fetching.metrics, "add_dimension", lambda *dimension: named.append(dimension))
     batch = batch_of()
     for outcome in ("server_error", "no_premium"):
         app.outcomes.add(outcome)
@@ -198,6 +200,8 @@ def test_failures_durations_and_refused_keys_are_measured(app, artist, monkeypat
     spotify.handler(batch, None)
 
     assert [value for name, value in measured if name == "FetchFailures"] == [100, 100, 0]
+    # As the alarms name it, beside the function.
+    assert {value for name, value in named if name == "platform"} == {"spotify"}
     assert [value for name, value in measured if name == "FetchCredentialsRejected"] == [1]
     assert all(0 < value < 60_000 for name, value in measured if name == "FetchDuration")
     assert [value for name, value in measured if name == "FetchQuotaLeft"] == [100]

@@ -212,23 +212,24 @@ def archive_once(
         at = datetime.now(UTC)
         read(body)
     except (PlatformUnavailable, PlatformRejected, CredentialRejected) as error:
-        _measure(time.perf_counter() - begun, error)
+        _measure(batch.platform, time.perf_counter() - begun, error)
         if not isinstance(error, PlatformUnavailable) or error.retry_after is None:
             raise
         return _later(error.retry_after, error.message)
     except QuotaExceeded as error:
         seconds = (error.retry_at - datetime.now(UTC)).total_seconds() if error.retry_at else None
         return _later(seconds, error.message)
-    _measure(time.perf_counter() - begun)
+    _measure(batch.platform, time.perf_counter() - begun)
     archive.write(batch._replace(accounts=answered()) if answered else batch, body, at)
     return _fetched(batch)
 
 
-def _measure(seconds: float, error: ShowrunnerError | None = None) -> None:
-    """Write the metrics that alarms of each platform's function look at.
+def _measure(platform: str, seconds: float, error: ShowrunnerError | None = None) -> None:
+    """Write the metrics that alarms of each platform look at: one function may ask several platforms.
 
     FetchFailures is 0 or 100 for each batch: its average is the share of batches that failed, in percent.
     """
+    metrics.add_dimension("platform", platform)
     metrics.add_metric("FetchFailures", "Percent", 100 if error else 0)
     metrics.add_metric("FetchDuration", "Milliseconds", seconds * 1000)
     if isinstance(error, CredentialRejected):
