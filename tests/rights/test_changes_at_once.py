@@ -97,7 +97,7 @@ def machine(ids):
     publish.handler({**ids, "step": "finish", "request_id": "r", "error": ""}, None)
 
 
-def test_a_run_after_an_aborted_execution_waits_for_the_worker_that_is_left(work, tx, monkeypatch):
+def test_a_run_after_an_aborted_execution_waits_for_the_worker_that_is_left(work, event, monkeypatch):
     """EventBridge says that the execution ended, and its function is in the middle of a write."""
     change_set_id = work.propose_all()
     before = work.calls(work.write)
@@ -117,8 +117,9 @@ def test_a_run_after_an_aborted_execution_waits_for_the_worker_that_is_left(work
     worker = threading.Thread(target=lambda: (upload.handler({**batch, "tries": 0}, None), db.close()))
     worker.start()
     assert writes.wait(60)
-    document = {"change_set_id": change_set_id, "organisation_id": work.organisation_id, "attempt": 1}
-    publish.handler(ended(document), None)
+    aborted = event("publish.aborted_changes")
+    aborted["detail"]["input"] = json.dumps(ids)
+    publish.handler(aborted, None)
     assert work.set(change_set_id)["status"] == "stopped"
     work.run(change_set_id)
     assert execute(work, change_set_id, waits=2) == ["later", "later"]
@@ -130,10 +131,6 @@ def test_a_run_after_an_aborted_execution_waits_for_the_worker_that_is_left(work
     assert execute(work, change_set_id) == ["done"]
     assert [row["status"] for row in work.rows(change_set_id)] == ["success"] * ROWS
     assert work.calls(work.write) == before + ROWS
-
-
-def ended(document, status="ABORTED"):
-    return {"source": "aws.states", "detail": {"status": status, "input": json.dumps(document)}}
 
 
 def test_an_execution_that_was_started_without_a_commit_is_no_obstacle(channel, monkeypatch):
