@@ -333,6 +333,22 @@ def test_no_shot_of_a_typographic_video_is_an_empty_ground() -> None:
     assert not [pair for pair in itertools.pairwise(found) if pair[0] == pair[1]]
 
 
+def test_the_second_of_two_figures_in_a_row_is_said_in_words() -> None:
+    plain = manual("One. Two.")
+    figures = [visual(template="number", value="30 ms"), visual(template="number", value="250", label="ms")]
+    texts = ["A cable needs 30 milliseconds.", "A satellite needs 250 milliseconds."]
+    scenes = [
+        plain.scenes[0].model_copy(update={"narration": text, "visual": figure})
+        for text, figure in zip(texts, figures, strict=True)
+    ]
+    script = plain.model_copy(update={"scenes": scenes})
+
+    found = [shot for scene in shots.of_script(script, job(visual_style="typographic")) for shot in scene]
+
+    typeset = [(shot.visual.template, shot.visual.text) for shot in found if shot.visual.value]
+    assert typeset == [("number", None), ("phrase", "250 ms")]
+
+
 def test_what_moves_around_numbers_takes_turns() -> None:
     ordered = job(visual_style="typographic")
     found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]

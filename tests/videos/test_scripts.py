@@ -326,3 +326,31 @@ def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
     }
     assert (sources[1]["shot"], sources[1]["address"]) == (1, "generated:number")
     assert (sources[1]["score"], sources[1]["runners_up"]) == (None, [])
+
+
+def test_found_music_is_a_source_while_the_planned_video_plays_it(client, waiting):
+    folder = files.video_folder(client.organisation_id, waiting)
+    found = {
+        "uri": "s3://media/piano.audio",
+        "sha256": "1" * 64,
+        "source": "https://commons.wikimedia.org/wiki/File:Slow_piano.ogg",
+        "author": "Zoë",
+        "licence": "CC BY 4.0",
+        "licence_url": "https://creativecommons.org/licenses/by/4.0",
+        "fetched_at": "2026-11-29T08:00:00+00:00",
+        "query": "slow piano",
+    }
+    s3.put_json(files.music_key(folder), found)
+
+    def music(planned):
+        s3.put_json(files.timeline_key(folder), {"language": "en", "scenes": [], "music": planned})
+        return client("GET", f"/api/v1/videos/{waiting}/sources").body["music"]
+
+    rights = ("author", "licence", "licence_url", "fetched_at", "sha256", "query")
+    assert music({"mood": "calm", "asset": {"uri": found["uri"], "sha256": found["sha256"]}}) == {
+        "address": found["source"],
+        **{name: found[name] for name in rights},
+    }
+    # The user's own music has taken its place, or the built-in plays.
+    assert music({"mood": "calm", "asset": {"uri": "s3://media/own.mp3", "sha256": "2" * 64}}) is None
+    assert music({"mood": "calm", "asset": None}) is None

@@ -270,11 +270,21 @@ def _nothing(plan: Generated, stage: Stage) -> list[Layer]:
     )
 
 
+# Sizes of a title as shares of the short side: of several lines, and the most of a single line, which then
+# has this share of the width.
+_TITLE, _SHORT_TITLE, _SHORT_TITLE_WIDTH = 0.112, 0.2, 0.85
+
+
 def _title(plan: Generated, stage: Stage) -> list[Layer]:
     """Set the text large and centred, with an accent bar below."""
     if not plan.text:
         return []
-    lines, style = _filled(plan.text, stage.type(0.112, 900), stage, 5)
+    lines, style = _filled(plan.text, stage.type(_TITLE, 900), stage, 5)
+    # A word or two would be lost in the frame at the size of a sentence.
+    largest = stage.type(_SHORT_TITLE, 900)
+    if len(lines) == 1:
+        share = min(1.0, _SHORT_TITLE_WIDTH * stage.width / max(1.0, lettering.width(plan.text, largest)))
+        style = max(style, largest.sized(round(largest.size * share)), key=lambda each: each.size)
     step = round(style.size * 1.12)
     bar, gap, width = max(6, round(stage.unit * 0.009)), round(stage.unit * 0.05), round(stage.unit * 0.16)
     top = _middle(stage, step * len(lines) + gap + bar)

@@ -318,7 +318,9 @@ def _unlike(shot: Shot, before: str) -> Shot:
     same = "number" if before == "counter" else before
     if ("number" if visual.template == "counter" else visual.template) != same or same == "gradient":
         return shot
-    # Phrases alternate with titles, which are set otherwise. Of two figures in a row the second has none.
-    template: Template = "title" if visual.template == "phrase" else "phrase" if visual.text else "gradient"
+    # Phrases alternate with titles, which are set otherwise. Of two figures in a row the second is in words.
+    text = visual.text or " ".join(filter(None, [visual.value, visual.label]))
+    template: Template = "title" if visual.template == "phrase" else "phrase" if text else "gradient"
     kind = visuals.kind_of(template) if shot.kind not in visuals.FILMED else shot.kind
-    return shot.model_copy(update={"kind": kind, "visual": visual.model_copy(update={"template": template})})
+    other = visual.model_copy(update={"template": template, "text": text or None})
+    return shot.model_copy(update={"kind": kind, "visual": other})
