@@ -129,6 +129,31 @@ def test_each_call_writes_metrics_with_bounded_dimensions(capsys):
         assert {each["Name"] for each in directive["Metrics"]} <= line.keys()
 
 
+def test_a_batch_of_calls_reads_the_state_once_and_sees_its_own_failures_at_once(monkeypatch):
+    sent, call = [], breakers.rpc.call
+    monkeypatch.setattr(breakers.rpc, "call", lambda *given: sent.append(given[1]) or call(*given))
+    monkeypatch.setattr(breakers, "KNOWN_SECONDS", 3_600)
+    monkeypatch.setattr(breakers, "_known", {})
+
+    for _ in range(3):
+        with breakers.guard("eight", "call"):
+            pass
+    assert sent == ["GetItem"]
+    for _ in range(breakers.FAILURES):
+        fail("eight")
+    with pytest.raises(PlatformUnavailable, match="in a row"), breakers.guard("eight", "call"):
+        pass
+
+
+def test_failures_that_others_see_count_here_a_moment_later(monkeypatch):
+    monkeypatch.setattr(breakers, "_known", {"nine": time.monotonic() - 0.001})
+    for _ in range(breakers.FAILURES):
+        breakers.record("nine", answered=False)
+
+    with pytest.raises(PlatformUnavailable, match="in a row"), breakers.guard("nine", "call"):
+        pass
+
+
 @pytest.mark.parametrize("run", [1, 2])
 def test_a_test_leaves_no_breaker_open(run):
     assert breakers.check("openai") == 0

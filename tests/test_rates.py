@@ -140,6 +140,32 @@ def test_what_is_available_is_what_may_be_reserved_at_once(bucket):
     assert rates.available(bucket, rate, NOW + timedelta(seconds=2.5)) == 2
 
 
+def test_calls_that_follow_each_other_are_reserved_at_once_as_far_as_the_bucket_has_them(bucket):
+    rate = Rate(10, 10, burst=4)
+
+    assert rates.reserve(bucket, rate, NOW, calls=3) == 3
+    assert rates.available(bucket, rate, NOW) == 1
+    assert rates.reserve(bucket, rate, NOW, calls=3) == 1
+    with pytest.raises(QuotaExceeded) as refused:
+        rates.reserve(bucket, rate, NOW, calls=3)
+    assert rates.reserve(bucket, rate, refused.value.retry_at, calls=3) == 1
+
+
+def test_a_caller_with_reserved_calls_asks_the_state_table_once_and_a_pause_ends_them(bucket, monkeypatch):
+    rate, sent, call = Rate(3_600, 3_600, burst=10), [], rates.rpc.call
+    monkeypatch.setattr(rates.rpc, "call", lambda *given: sent.append(given[1]) or call(*given))
+    calls = rates.Calls(bucket, rate)
+
+    for coming in (4, 3, 2, 1):
+        calls.take(coming)
+    assert sent == ["GetItem", "UpdateItem"]
+    assert rates.available(bucket, rate) == 6
+    calls.take(3)
+    calls.pause(30)
+    with pytest.raises(QuotaExceeded):
+        calls.take(2)
+
+
 def test_two_callers_of_a_slow_bucket_are_both_told_when_to_come(aws):
     """One call in two minutes: the place behind the first one lies further ahead than anybody waits."""
     rate, at = Rate(1, 120), datetime.now(UTC)

@@ -16,6 +16,9 @@ FAILURES = 5
 PAUSE_SECONDS = 30
 # Failures that lie further apart are not in a row.
 WINDOW_SECONDS = 600
+# An environment that found no failures calls so long without asking again. A breaker that others open stops
+# it that much later, and a batch of twenty calls reads the state table once or twice.
+KNOWN_SECONDS = 1
 # All platforms that have a breaker; a contract test finds one that is missing.
 PLATFORMS = (
     "airtable",
@@ -34,6 +37,9 @@ PLATFORMS = (
     "tiktok",
     "youtube",
 )
+
+# Platform -> until when (time.monotonic()) it counts as one without failures here.
+_known: dict[str, float] = {}
 
 
 @contextlib.contextmanager
@@ -83,6 +89,7 @@ def record(platform: str, *, answered: bool, now: float | None = None) -> None:
     if answered:
         dynamodb.remove(*key)
         return
+    _known.pop(platform, None)
     at = time.time() if now is None else now
     before = dynamodb.find(*key, at)
     failures = (int(before["failures"]) if before else 0) + 1
@@ -96,8 +103,12 @@ def _admit(platform: str) -> int:
     After a pause a single call tries whether the platform is back. The others are refused until it is
     answered, or for another pause. Raises PlatformUnavailable for those.
     """
+    if time.monotonic() < _known.get(platform, 0):
+        return 0
     try:
         failures = check(platform)
+        if not failures:
+            _known[platform] = time.monotonic() + KNOWN_SECONDS
         if failures < FAILURES or _is_probe(platform, failures):
             return failures
         # Another caller probes, or the platform has answered just now.

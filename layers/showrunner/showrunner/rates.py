@@ -62,21 +62,48 @@ RATES = {
 }
 
 
-def reserve(bucket: str, rate: Rate, now: datetime | None = None) -> None:
-    """Reserve one call in a bucket. Raises QuotaExceeded with the time to ask again.
+class Calls:
+    """The calls of one caller in a bucket. Those that follow each other are reserved together.
 
-    `bucket` names the platform and what its limit counts by, such as an app or a token.
+    That is two requests to the state table for all of them instead of two for each.
+    """
+
+    def __init__(self, bucket: str, rate: Rate) -> None:
+        self._bucket, self._rate, self._left = bucket, rate, 0
+
+    def take(self, coming: int = 1) -> None:
+        """Take one call. `coming`: how many are sent now for certain, with this one.
+
+        Raises QuotaExceeded as `reserve` does.
+        """
+        if not self._left:
+            self._left = reserve(self._bucket, self._rate, calls=coming)
+        self._left -= 1
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody call for so long, as `rates.pause` does: calls that are reserved end too."""
+        self._left = 0
+        pause(self._bucket, seconds)
+
+
+def reserve(bucket: str, rate: Rate, now: datetime | None = None, calls: int = 1) -> int:
+    """Reserve as many of `calls` as the bucket has, at least one. Returns how many they are.
+
+    `bucket` names the platform and what its limit counts by, such as an app or a token. Raises QuotaExceeded
+    with the time to ask again if there is none.
     """
     at = now or datetime.now(UTC)
     for _ in range(_ATTEMPTS):
         found = _find(bucket, at)
-        next_at = found.get("next_at", 0)
-        free_at = max(next_at - (rate.burst - 1) * rate.interval, found.get("paused_until", 0))
-        if free_at > _microseconds(at):
-            retry_at = _queue(bucket, rate, free_at)
+        free = _free(found, rate, at)
+        if not free:
+            free_at = found.get("next_at", 0) - (rate.burst - 1) * rate.interval
+            retry_at = _queue(bucket, rate, max(free_at, found.get("paused_until", 0)))
             raise QuotaExceeded(f"The calls of {bucket} in this moment are taken.", _time(retry_at))
-        if _advance(bucket, rate, at, is_idle=next_at < _microseconds(at)):
-            return
+        reserved = min(calls, free)
+        is_idle = found.get("next_at", 0) < _microseconds(at)
+        if _advance(bucket, rate, at, reserved, is_idle=is_idle):
+            return reserved
     raise ServiceUnavailable(f"Too many callers of {bucket} at once: try again.", retry_after=1)
 
 
@@ -100,15 +127,19 @@ def pause(bucket: str, seconds: float, now: datetime | None = None) -> datetime:
 def available(bucket: str, rate: Rate, now: datetime | None = None) -> int:
     """Return how many calls may be sent at once now, 0 during a pause."""
     at = now or datetime.now(UTC)
-    found = _find(bucket, at)
+    return _free(_find(bucket, at), rate, at)
+
+
+def _free(found: dict[str, int], rate: Rate, at: datetime) -> int:
+    """Return how many calls a bucket with these values has at once."""
     if found.get("paused_until", 0) > _microseconds(at):
         return 0
     ahead = max(0, found.get("next_at", 0) - _microseconds(at))
     return max(0, rate.burst - -(-ahead // rate.interval))
 
 
-def _advance(bucket: str, rate: Rate, at: datetime, *, is_idle: bool) -> bool:
-    """Move the bucket by one call in one conditional update. Returns False if another caller came first.
+def _advance(bucket: str, rate: Rate, at: datetime, calls: int, *, is_idle: bool) -> bool:
+    """Move the bucket by so many calls in one conditional update. Returns False if another caller came first.
 
     `next_at` is the time from which on the bucket is full; with `is_idle` it has passed.
     """
@@ -116,11 +147,11 @@ def _advance(bucket: str, rate: Rate, at: datetime, *, is_idle: bool) -> bool:
     values = {":now": dynamodb.typed(now), ":end": dynamodb.typed(int(at.timestamp()) + _KEPT_SECONDS)}
     if is_idle:
         change, condition = "next_at = :next", "(attribute_not_exists(next_at) OR next_at < :now)"
-        values[":next"] = dynamodb.typed(now + rate.interval)
+        values[":next"] = dynamodb.typed(now + calls * rate.interval)
     else:
         change, condition = "next_at = next_at + :interval", "next_at BETWEEN :now AND :latest"
-        values[":interval"] = dynamodb.typed(rate.interval)
-        values[":latest"] = dynamodb.typed(now + (rate.burst - 1) * rate.interval)
+        values[":interval"] = dynamodb.typed(calls * rate.interval)
+        values[":latest"] = dynamodb.typed(now + (rate.burst - calls) * rate.interval)
     update = {
         "UpdateExpression": f"SET {change}, expires_at = :end",
         "ConditionExpression": (

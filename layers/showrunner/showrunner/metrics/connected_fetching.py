@@ -80,9 +80,13 @@ def _ask_analytics(batch: Batch) -> bytes:
     until = date.fromisoformat(quotas.pacific_day(datetime.now(UTC))) - timedelta(days=1)
     since = date.fromisoformat(batch.since) if batch.since else until - timedelta(days=FIRST_DAYS - 1)
 
+    calls = rates.Calls("youtube_analytics", rates.YOUTUBE_ANALYTICS)
+
     def days(access_token: str) -> dict[str, Any]:
         first = min(since, until)
-        return _analytics(lambda: client.days(access_token, first, until, with_revenue=with_revenue))
+        return _analytics(
+            calls, lambda: client.days(access_token, first, until, with_revenue=with_revenue), coming=2
+        )
 
     try:
         found = days(token)
@@ -91,7 +95,7 @@ def _ask_analytics(batch: Batch) -> bytes:
         token = _token(batch, refused=token)
         found = days(token)
     begin = until - timedelta(days=27)
-    videos = _analytics(lambda: client.top_videos(token, begin, until))
+    videos = _analytics(calls, lambda: client.top_videos(token, begin, until))
     return json.dumps({"days": found, "videos": videos}).encode()
 
 
@@ -105,35 +109,36 @@ def _ask_reports(batch: Batch) -> bytes:
         return report_fetching.ask(batch, _token(batch, refused=token))
 
 
-def _analytics(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    rates.reserve("youtube_analytics", rates.YOUTUBE_ANALYTICS)
+def _analytics(calls: rates.Calls, call: Callable[[], dict[str, Any]], *, coming: int = 1) -> dict[str, Any]:
+    calls.take(coming)
     with breakers.guard("youtube", "analytics"):
         return call()
 
 
 def _ask_tiktok(batch: Batch) -> bytes:
     """Return {user, pages}: the answers about the user and its newest videos."""
-    token = _token(batch)
+    token, calls = _token(batch), rates.Calls("tiktok", rates.TIKTOK)
+
+    def user(access_token: str) -> bytes:
+        # A first page of videos follows.
+        return _tiktok(calls, lambda: clients.client_of_tiktok().user(access_token), coming=2)
+
     try:
-        user = _tiktok(lambda: clients.client_of_tiktok().user(token))
+        found = user(token)
     except TokenRefused:
         # Once: TikTok may have ended it early.
         token = _token(batch, refused=token)
-        user = _tiktok(lambda: clients.client_of_tiktok().user(token))
+        found = user(token)
     pages: list[bytes] = []
     cursor: int | None = None
     while len(pages) < MOST_PAGES and (not pages or cursor is not None):
-        pages.append(_page(token, cursor))
+        pages.append(_tiktok(calls, partial(clients.client_of_tiktok().videos, token, cursor)))
         cursor = tiktok_statistics.next_cursor(pages[-1])
-    return json.dumps({"user": json.loads(user), "pages": [json.loads(page) for page in pages]}).encode()
+    return json.dumps({"user": json.loads(found), "pages": [json.loads(page) for page in pages]}).encode()
 
 
-def _page(token: str, cursor: int | None) -> bytes:
-    return _tiktok(lambda: clients.client_of_tiktok().videos(token, cursor))
-
-
-def _tiktok(call: Callable[[], bytes]) -> bytes:
-    rates.reserve("tiktok", rates.TIKTOK)
+def _tiktok(calls: rates.Calls, call: Callable[[], bytes], *, coming: int = 1) -> bytes:
+    calls.take(coming)
     with breakers.guard("tiktok", "figures"):
         return call()
 
@@ -148,35 +153,44 @@ def _ask_instagram(batch: Batch) -> bytes:
     token, client = _token(batch), clients.client_of_instagram()
     [account_id] = batch.accounts
     now = datetime.now(UTC)
-    calls: dict[str, Callable[[], tuple[dict[str, Any], float | None]]] = {
+    calls = rates.Calls(f"instagram:{batch.artist_id}", rates.INSTAGRAM_ACCOUNT)
+    account: dict[str, Callable[[], tuple[dict[str, Any], float | None]]] = {
         "profile": lambda: client.profile(token),
         "media": lambda: client.media(token),
         "insights": lambda: client.insights(token, account_id, now),
     }
-    answers: dict[str, Any] = {name: _instagram(batch, call) for name, call in calls.items()}
+    days = batch.days or []
+    coming = len(account) + len(days)
+    answers: dict[str, Any] = {
+        name: _instagram(calls, call, coming - number) for number, (name, call) in enumerate(account.items())
+    }
     answers |= {"day": (now.date() - timedelta(days=1)).isoformat(), "days": {}, "posts": {}}
-    for day in batch.days or []:
+    for number, day in enumerate(days):
         after = datetime.combine(date.fromisoformat(day) + timedelta(days=1), datetime.min.time(), UTC)
         with contextlib.suppress(PlatformRejected, QuotaExceeded):
             # The day stays a gap, and another run asks for it.
-            answers["days"][day] = _instagram(batch, partial(client.insights, token, account_id, after))
-    for post in (answers["media"].get("data") or [])[:MOST_POSTS]:
+            answers["days"][day] = _instagram(
+                calls, partial(client.insights, token, account_id, after), len(days) - number
+            )
+    posts = (answers["media"].get("data") or [])[:MOST_POSTS]
+    for number, post in enumerate(posts):
         if time.monotonic() > until:
             break
         with contextlib.suppress(PlatformRejected, QuotaExceeded):
             # A story without enough viewers, or no call left in this hour: the account's own figures count.
             answers["posts"][post["id"]] = _instagram(
-                batch, partial(client.post_insights, token, str(post["id"]))
+                calls, partial(client.post_insights, token, str(post["id"])), len(posts) - number
             )
     return json.dumps(answers).encode()
 
 
-def _instagram(batch: Batch, call: Callable[[], tuple[dict[str, Any], float | None]]) -> dict[str, Any]:
-    bucket = f"instagram:{batch.artist_id}"
-    rates.reserve(bucket, rates.INSTAGRAM_ACCOUNT)
+def _instagram(
+    calls: rates.Calls, call: Callable[[], tuple[dict[str, Any], float | None]], coming: int
+) -> dict[str, Any]:
+    calls.take(coming)
     with breakers.guard("instagram", "figures"):
         answer, seconds = call()
     if seconds is not None:
         # The answer counts; the next call waits.
-        rates.pause(bucket, seconds)
+        calls.pause(seconds)
     return answer
