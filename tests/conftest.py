@@ -156,10 +156,11 @@ def aws() -> Iterator[str]:
     """Start moto on a real port, so that clients sign, send and parse as in AWS. Returns its address."""
     from moto.server import ThreadedMotoServer
 
+    from tests import moto_server
     from tests.contract import recorded
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    make_dynamodb_atomic()
+    moto_server.prepare()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -223,22 +224,6 @@ def close_breakers(request: pytest.FixtureRequest) -> Iterator[None]:
     items = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[os.environ["STATE_TABLE"]].items
     for platform in breakers.PLATFORMS:
         items.pop(DynamoType({"S": f"breaker#{platform}"}), None)
-
-
-def make_dynamodb_atomic() -> None:
-    """Let moto handle one DynamoDB request at a time.
-
-    DynamoDB checks a condition and writes in one step, moto in two.
-    """
-    from moto.dynamodb.responses import DynamoHandler
-
-    handle, lock = DynamoHandler.call_action, threading.Lock()
-
-    def handle_alone(self: Any) -> Any:
-        with lock:
-            return handle(self)
-
-    DynamoHandler.call_action = handle_alone  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

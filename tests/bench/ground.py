@@ -51,11 +51,7 @@ def free_port() -> int:
 def aws() -> Iterator[None]:
     """Start moto in its own process, so that its CPU time is not measured."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-c",
-        f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])",
-    ]
+    command = [sys.executable, str(ROOT / "tests" / "moto_server.py"), "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):

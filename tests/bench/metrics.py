@@ -1,11 +1,12 @@
 """make bench-metrics, make run-metrics: artists on the stand-ins of five platforms in one run.
 
-bench-metrics: 10,000 artists on YouTube, Spotify and Airtable. Some of them have connected accounts on TikTok
-and Instagram, where each account is calls of its own, with videos and posts; and of some the videos, albums
+bench-metrics: 10,000 artists on YouTube, Spotify, Airtable, TikTok and Instagram. On the last two each has a
+connected account, which is calls of its own, with videos and posts; and of some artists the videos, albums
 and tracks are collected, as many as an hour asks for. Each platform fails in each of its ways, and a run
-of YouTube's is killed half way and begun again. PostgreSQL and the functions are real; S3 and the state table
-are moto's, in a process of its own; the stand-ins count their calls. Limits per window are FACTOR times as
-high here and there; hourly runs follow each other without the time between them.
+of YouTube's is killed half way and begun again. PostgreSQL and the functions are real, each batch in one of
+AT_ONCE processes, as in Lambda's environments; S3 and the state table are moto's, in a process of its own;
+the stand-ins count their calls. Limits per window are FACTOR times as high here and there; hourly runs follow
+each other without the time between them.
 
 run-metrics: three artists for 14 days, and a picture of each one's followers in .local/out/metrics.
 """
@@ -14,14 +15,16 @@ import argparse
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "layers/showrunner")]
@@ -49,9 +52,9 @@ ITEM_HOURS = 3
 ITEM_PLATFORMS = ("youtube", "spotify")
 CHANNEL, SPOTIFY, BASE = "UC{:022}", "{:022}", "app" + "B" * 14
 DAYS = 14
-# An artist with connected accounts costs 0.3 s of CPU time (some twenty calls, each with its limits in moto's
-# state table): ten thousand would last for half an hour on two cores, and these last for a minute and a half.
-CONNECTED_ARTISTS, ITEM_ARTISTS = 500, 300
+ITEM_ARTISTS = 300
+# Of one call to DynamoDB.
+ITEMS_A_CALL = 25
 
 
 def fetcher(platform: str) -> Any:
@@ -74,29 +77,40 @@ class Done(NamedTuple):
 def work(batch: dict[str, Any]) -> bool:
     """Do the machine's work on a batch. Returns whether its answer was loaded."""
     from functions.load import app as load
-    from showrunner.database import db
     from showrunner.errors import PlatformUnavailable
 
-    try:
-        for _ in range(ATTEMPTS):
-            try:
-                fetched = fetcher(batch["platform"]).handler(batch, None)
-            except PlatformUnavailable:
-                # The breaker pauses for half a minute after five failures in a row, which these are not.
-                time.sleep(0.1)
-                continue
-            if fetched["state"] == "later":
-                time.sleep(min(fetched["wait_seconds"], 2))
-                continue
-            if fetched["state"] == "fetched":
-                load.handler({"key": fetched["key"]}, None)
-            return bool(fetched["state"] == "fetched")
-        return False
-    finally:
-        db.close()
+    for _ in range(ATTEMPTS):
+        try:
+            fetched = fetcher(batch["platform"]).handler(batch, None)
+        except PlatformUnavailable:
+            # The breaker pauses for half a minute after five failures in a row, which these are not.
+            time.sleep(0.1)
+            continue
+        if fetched["state"] == "later":
+            time.sleep(min(fetched["wait_seconds"], 2))
+            continue
+        if fetched["state"] == "fetched":
+            load.handler({"key": fetched["key"]}, None)
+        return bool(fetched["state"] == "fetched")
+    return False
 
 
-def run(name: str, platform: str, share: float = 1.0, **part: str) -> Done:
+def workers() -> ProcessPoolExecutor:
+    """Start the processes that do the batches. No thread may run yet, and no connection be open."""
+    from showrunner.aws import rpc
+    from showrunner.database import db
+
+    db.close()
+    for each in rpc.threads.__dict__.values():
+        each.close()
+    rpc.threads.__dict__.clear()
+    pool = ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("fork"))
+    # The first call starts all of them.
+    pool.submit(os.getpid).result()
+    return pool
+
+
+def run(pool: ProcessPoolExecutor, name: str, platform: str, share: float = 1.0, **part: str) -> Done:
     """Run a collection, or its first share as one that is killed does. `part`: "items" or nothing."""
     from functions.collect import app as plan
     from showrunner.aws import s3
@@ -105,12 +119,13 @@ def run(name: str, platform: str, share: float = 1.0, **part: str) -> Done:
     if not planned["batches"]:
         return Done(0, 0)
     batches = s3.get_json(planned["key"])
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        loaded = sum(pool.map(work, batches[: int(len(batches) * share)]))
+    loaded = sum(pool.map(work, batches[: int(len(batches) * share)]))
     return Done(len(batches), loaded)
 
 
-def measure(world: Any, artists: int, connected: int, with_items: int) -> dict[str, Any]:
+def measure(
+    world: Any, pool: ProcessPoolExecutor, artists: int, connected: int, with_items: int
+) -> dict[str, Any]:
     """Collect all artists, run after run, write the catalogue, and collect items. Returns the report."""
     from local.platforms import feeds
     from showrunner import quotas
@@ -123,10 +138,10 @@ def measure(world: Any, artists: int, connected: int, with_items: int) -> dict[s
     }
     fail(outcomes, PLATFORMS)
     begun, seconds, runs = time.perf_counter(), {}, 0
-    run("youtube-0", "youtube", share=0.5)
+    run(pool, "youtube-0", "youtube", share=0.5)
     for platform in PLATFORMS:
         first, hour = time.perf_counter(), 0
-        while run(f"{platform}-{hour}", platform).batches:
+        while run(pool, f"{platform}-{hour}", platform).batches:
             hour += 1
             if platform == "airtable":
                 continue
@@ -137,7 +152,7 @@ def measure(world: Any, artists: int, connected: int, with_items: int) -> dict[s
     units = world.spent
     fail(outcomes, ITEM_PLATFORMS)
     leave_items(with_items)
-    item_runs = {each: collect_items(each, seconds) for each in ITEM_PLATFORMS}
+    item_runs = {each: collect_items(pool, each, seconds) for each in ITEM_PLATFORMS}
     wall = time.perf_counter() - begun
     counted = count()
     apps = [world.spotify_app.window, *world.tiktok_app.windows.values()]
@@ -169,6 +184,7 @@ def measure(world: Any, artists: int, connected: int, with_items: int) -> dict[s
         "accounts_wall_s": round(accounts_wall, 1),
         "seconds_by_platform": seconds,
         "clock_factor": FACTOR,
+        "load": [round(each, 1) for each in os.getloadavg()],
     }
 
 
@@ -178,7 +194,7 @@ def fail(outcomes: dict[str, Any], platforms: tuple[str, ...]) -> None:
         outcomes[platform].add_all([{"outcome": each} for each in FAILURES[platform]])
 
 
-def collect_items(platform: str, seconds: dict[str, float]) -> Done:
+def collect_items(pool: ProcessPoolExecutor, platform: str, seconds: dict[str, float]) -> Done:
     """Do ITEM_HOURS runs for videos and other items. Returns all of their batches."""
     from showrunner.aws import schedules
     from showrunner.metrics.definitions import items_schedule
@@ -186,7 +202,7 @@ def collect_items(platform: str, seconds: dict[str, float]) -> Done:
     first, done = time.perf_counter(), []
     for hour in range(ITEM_HOURS):
         schedules.look_again(items_schedule(platform), 0)
-        done.append(run(f"{platform}-items-{hour}", platform, part="items"))
+        done.append(run(pool, f"{platform}-items-{hour}", platform, part="items"))
     seconds[f"{platform} items"] = round(time.perf_counter() - first, 1)
     return Done(sum(each.batches for each in done), sum(each.loaded for each in done))
 
@@ -259,12 +275,13 @@ def count() -> dict[str, int]:
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--artists", type=int, default=10_000)
-    arguments.add_argument("--connected", type=int, default=CONNECTED_ARTISTS)
+    arguments.add_argument("--connected", type=int, help="artists on TikTok and Instagram (all)")
     arguments.add_argument("--items", type=int, default=ITEM_ARTISTS)
     arguments.add_argument("--try", action="store_true", dest="is_trial", help="with 500 artists")
     arguments.add_argument("--draw", action="store_true", help="three artists for 14 days, and pictures")
     options = arguments.parse_args()
-    artists, connected, with_items = options.artists, options.connected, options.items
+    artists, with_items = options.artists, options.items
+    connected = artists if options.connected is None else options.connected
     if options.is_trial:
         artists, connected, with_items = 500, 20, 20
     if options.draw:
@@ -305,14 +322,18 @@ def on(
         rate = getattr(rates, name)
         setattr(rates, name, rate._replace(calls=rate.calls * FACTOR, burst=rate.burst * 10))
     serving = stand_ins.server(world, 0)
-    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    # As the platforms do, they keep a caller's connection; an answer's head and body are one packet.
+    handler = cast("type[stand_ins.Handler]", serving.RequestHandlerClass)
+    handler.protocol_version, handler.wbufsize, handler.disable_nagle_algorithm = "HTTP/1.1", -1, True
     configure(f"http://127.0.0.1:{serving.server_port}", stage["organisation_id"], world.key)
     ids = follow(stage["organisation_id"], artists)
     connect(world, stage["organisation_id"], ids[:connected])
-    try:
-        return draw(ids) if is_drawn else measure(world, artists, connected, with_items)
-    finally:
-        serving.shutdown()
+    with workers() as pool:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        try:
+            return draw(pool, ids) if is_drawn else measure(world, pool, artists, connected, with_items)
+        finally:
+            serving.shutdown()
 
 
 def configure(url: str, organisation_id: str, key: str) -> None:
@@ -358,6 +379,7 @@ def follow(organisation_id: str, artists: int) -> list[str]:
 def connect(world: Any, organisation_id: str, ids: list[str]) -> None:
     """Connect an account on TikTok and one on Instagram for each artist, as its owner's consent does."""
     from local.platforms import instagram, tiktok
+    from showrunner.aws import dynamodb, rpc
     from showrunner.database import db
     from showrunner.metrics import grants
     from showrunner.models import Tokens
@@ -366,8 +388,8 @@ def connect(world: Any, organisation_id: str, ids: list[str]) -> None:
     from showrunner.store.accounts import users
     from showrunner.store.metrics import accounts, artists
 
-    with db.transaction() as tx:
-        owner = users.add(tx, "owner@example.com", None, "Ada", None, None)
+    items: list[dict[str, Any]] = []
+    given: list[tuple[grants.Account, Tokens]] = []
     for number, artist_id in enumerate(ids):
         person = f"person{number}"
         ends, year = time.time() + 7_200, 31_536_000
@@ -375,20 +397,39 @@ def connect(world: Any, organisation_id: str, ids: list[str]) -> None:
         world.instagram_app.long_tokens[f"IGAA{number}"] = instagram.Grant(
             person, instagram_client.SCOPES, time.time(), year
         )
-        given = {
+        tokens = {
             "tiktok": Tokens(tiktok.open_id(person), f"act.{number}", 7_200, "rft", year, ()),
             "instagram": Tokens(instagram.user_id(person), f"IGAA{number}", year, "x", year, ()),
         }
-        with db.transaction() as tx:
-            for platform, tokens in given.items():
-                account = {"artist_id": artist_id, "platform": platform, "account_id": tokens.account_id}
-                artists.save_accounts(tx, organisation_id, [account])
-                accounts.save_connected(tx, organisation_id, artist_id, platform, owner)
-        for platform, tokens in given.items():
-            grants.save(grants.Account(platform, organisation_id, artist_id), tokens)
+        given += [
+            (grants.Account(platform, organisation_id, artist_id), each) for platform, each in tokens.items()
+        ]
+    with db.transaction() as tx:
+        db.run(tx, "SET LOCAL statement_timeout = 0")
+        owner = users.add(tx, "owner@example.com", None, "Ada", None, None)
+        artists.save_accounts(
+            tx,
+            organisation_id,
+            [
+                {"artist_id": each.artist_id, "platform": each.platform, "account_id": tokens.account_id}
+                for each, tokens in given
+            ],
+        )
+        for each, _ in given:
+            accounts.save_connected(tx, organisation_id, each.artist_id, each.platform, owner)
+    # One by one these are two or three calls for each account.
+    with (
+        mock.patch.object(dynamodb, "put", lambda *item: items.append(dynamodb._item(*item))),
+        mock.patch.object(dynamodb, "remove"),
+    ):
+        for each, tokens in given:
+            grants.save(each, tokens)
+    for first in range(0, len(items), ITEMS_A_CALL):
+        puts = [{"PutRequest": {"Item": each}} for each in items[first : first + ITEMS_A_CALL]]
+        rpc.call("dynamodb", "BatchWriteItem", {"RequestItems": {dynamodb.table(): puts}})
 
 
-def draw(ids: list[str]) -> dict[str, Any]:
+def draw(pool: ProcessPoolExecutor, ids: list[str]) -> dict[str, Any]:
     """Collect 14 days, one run a day, and draw a picture for each artist. Returns their paths."""
     import metrics_pictures
 
@@ -403,7 +444,7 @@ def draw(ids: list[str]) -> dict[str, Any]:
         clock.days = float(day - DAYS + 1)
         for platform in platforms:
             schedules.look_again(schedule(platform), 0)
-            run(f"day-{day}-{platform}", platform)
+            run(pool, f"day-{day}-{platform}", platform)
         if day < DAYS - 1:
             age(timedelta(days=1))
     found = {}
