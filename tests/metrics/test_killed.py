@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from functions.airtable import app as airtable
 from functions.collect import app as collect
 from functions.load import app as load
 from local.platforms import channel_reports, clock
@@ -18,9 +19,9 @@ from local.platforms import instagram as instagram_stand_in
 from local.platforms import tiktok as tiktok_stand_in
 from local.platforms.google import Grant
 from showrunner import rates
-from showrunner.aws import objects, rpc, s3, schedules
+from showrunner.aws import objects, rpc, s3, schedules, secret_uses
 from showrunner.database import db
-from showrunner.metrics import clients, collection, fetching, grants
+from showrunner.metrics import airtable_writing, clients, collection, fetching, grants
 from showrunner.models import Tokens
 from showrunner.platforms import google as google_client
 from showrunner.platforms import instagram as instagram_client
@@ -51,6 +52,13 @@ FACTS = {
     "reports": "SELECT subject, start_at, created_at, report_type FROM metrics.reports",
     "jobs": "SELECT subject, report_type, problem FROM metrics.report_jobs",
     "readings": "SELECT platform, reading, checked_at IS NOT NULL, covered_until FROM metrics.readings",
+}
+
+
+KINDS = {
+    f"{moment} {call}"
+    for moment in ("before", "after")
+    for call in ("a platform's call", "a call of S3", "a call of the state table", "a statement", "a commit")
 }
 
 
@@ -116,6 +124,8 @@ def killer(monkeypatch):
             killer.point("after a commit")
 
     monkeypatch.setattr(db.Session, "command", watched_command)
+    # It writes in a thread of its own, at a moment that no test knows.
+    monkeypatch.setattr(secret_uses, "record", lambda *_: None)
     return killer
 
 
@@ -222,11 +232,8 @@ def plain(handler, event):
     return handler(event, None)
 
 
-def test_a_collection_that_is_killed_at_every_call_stores_what_one_without_stores(tx, stage, killer):
-    expected = collected(tx, plain)
-    assert {name: bool(rows) for name, rows in expected.items()} == dict.fromkeys(FACTS, True)
-    for name, rows in expected.items():
-        assert len(set(rows)) == len(rows), f"{name} has a fact twice"
+def killed_everywhere(killer):
+    """Return a step that is killed at its first call, then at its second one, until it comes to its end."""
 
     def step(handler, event):
         fatal = 1
@@ -239,18 +246,60 @@ def test_a_collection_that_is_killed_at_every_call_stores_what_one_without_store
             finally:
                 killer.arm(None)
 
-    assert collected(tx, step) == expected
-    assert killer.kinds == {
-        f"{moment} {call}"
-        for moment in ("before", "after")
-        for call in (
-            "a platform's call",
-            "a call of S3",
-            "a call of the state table",
-            "a statement",
-            "a commit",
-        )
+    return step
+
+
+def test_a_collection_that_is_killed_at_every_call_stores_what_one_without_stores(tx, stage, killer):
+    expected = collected(tx, plain)
+    assert {name: bool(rows) for name, rows in expected.items()} == dict.fromkeys(FACTS, True)
+    for name, rows in expected.items():
+        assert len(set(rows)) == len(rows), f"{name} has a fact twice"
+
+    assert collected(tx, killed_everywhere(killer)) == expected
+    assert killer.kinds == KINDS
+
+
+def test_rows_for_airtable_are_there_once_though_each_step_is_killed_at_every_call(
+    tx, world, person, artist, killer, monkeypatch
+):
+    # A step that is killed often leaves the transaction of the test alone for longer than a function may.
+    tx.command("SET LOCAL idle_in_transaction_session_timeout = 0")
+    base = "app" + "B" * 14
+    monkeypatch.setenv("AIRTABLE_BASE_URL", fetching.config.setting("YOUTUBE_BASE_URL"))
+    monkeypatch.setenv("AIRTABLE_BASES", f"{person.organisation_id}={base}")
+    put_secrets({"airtable/token": "local"})
+    airtable_writing._client.cache_clear()
+    # A killed step asks again and again.
+    monkeypatch.setattr(rates, "AIRTABLE_BASE", rates.Rate(1_000_000, 60, burst=100_000))
+    world.airtable_app.base(base).window.calls = 1_000_000
+    account = {"artist_id": artist, "platform": "youtube", "account_id": CHANNEL}
+    artists.save_accounts(tx, person.organisation_id, [account])
+    sql = """
+        INSERT INTO metrics.items (artist_id, platform, kind, item_id, title, first_at, found_at)
+        VALUES (:artist_id, 'youtube', 'video', 'vid00000001', 'Tide', now(), now())
+    """
+    db.run(tx, sql, artist_id=artist)
+    step, tables = killed_everywhere(killer), ("Catalogue", "Videos")
+
+    def sync(run):
+        planned = step(collect.handler, {"run": run, "platform": "airtable"})
+        batches = s3.get_json(planned["key"]) if planned["batches"] else []
+        for batch in batches:
+            written = step(airtable.handler, batch)
+            assert step(load.handler, {"key": written["key"]})["state"] == "loaded"
+        return [each["table"] for each in batches]
+
+    assert sync("first") == [*tables]
+    records = world.airtable_app.base(base).records
+    rows = {table: [each["fields"] for each in records[table].values()] for table in tables}
+    assert rows == {
+        "Catalogue": [{"Artist ID": artist, "Artist": "Tides", "Tier": "active", "YouTube": CHANNEL}],
+        "Videos": [{"Video ID": "vid00000001", "Title": "Tide", "Artist": "Tides", "Platform": "YouTube"}],
     }
+    # What was written is recorded, and isn't written again.
+    assert sync("second") == []
+    assert killer.kinds == KINDS
+    airtable_writing._client.cache_clear()
 
 
 @pytest.mark.slow
