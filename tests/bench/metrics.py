@@ -417,10 +417,13 @@ def connect(world: Any, organisation_id: str, ids: list[str]) -> None:
         )
         for each, _ in given:
             accounts.save_connected(tx, organisation_id, each.artist_id, each.platform, owner)
-    # One by one these are two or three calls for each account.
+
+    def keep(*item: Any) -> None:
+        items.append(dynamodb._item(*item))
+
     with (
-        mock.patch.object(dynamodb, "put", lambda *item: items.append(dynamodb._item(*item))),
-        mock.patch.object(dynamodb, "remove"),
+        mock.patch.object(dynamodb, "put", keep),  # one by one these are 30,000 calls
+        mock.patch.object(dynamodb, "remove"),  # nothing is there yet
     ):
         for each, tokens in given:
             grants.save(each, tokens)
