@@ -11,11 +11,10 @@ import requests
 
 from functions.publish import app as publish
 from functions.upload import app as upload
-from showrunner.aws import s3
+from showrunner.aws import change_marks, s3
 from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable
 from showrunner.store.accounts import organisations
-from showrunner.videos import change_marks
 from tests.conftest import in_threads
 from tests.rights.change_work import CHANGES, ROWS, execute
 

@@ -19,13 +19,12 @@ from showrunner.admin.schemas import (
     Suspension,
     UserFilter,
 )
-from showrunner.aws import ssm
+from showrunner.aws import change_marks, ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden
 from showrunner.store.accounts import cloned_voices, google_projects, members, organisations, users
 from showrunner.store.rights import change_sets, content_owners
 from showrunner.store.studio import videos
-from showrunner.videos import change_marks
 from showrunner.web import answers, audit
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes

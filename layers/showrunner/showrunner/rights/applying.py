@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from showrunner import quotas
 from showrunner.accounts.youtube_access import Account
+from showrunner.aws import change_marks
 from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable, QuotaExceeded
 from showrunner.publishing import steps
 from showrunner.quotas import Project
@@ -18,7 +19,6 @@ from showrunner.rights.change_files import Batch, Row
 from showrunner.rights.change_results import result
 from showrunner.rights.claim_changes import ClaimChanges
 from showrunner.rights.video_changes import VideoChanges
-from showrunner.videos import change_marks
 
 # The function has 900 s, and a call takes a minute at most.
 WORK_SECONDS = 600

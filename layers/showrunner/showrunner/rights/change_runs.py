@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from showrunner import config
 from showrunner.accounts import emails, google_projects
-from showrunner.aws import correlation, events, s3, sdk
+from showrunner.aws import change_marks, correlation, events, s3, sdk
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.models import SyncEnded
@@ -17,7 +17,6 @@ from showrunner.rights import change_costs, change_files, change_rules
 from showrunner.rights.change_files import Batch, Row
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import change_sets
-from showrunner.videos import change_marks
 
 # The history of a child execution has at most 25,000 events, and each wait of 15 minutes adds ten.
 MOST_DAYS = 20

@@ -1,5 +1,6 @@
 """The routes of changes on YouTube, of one video or many: dry run, approval, run, stop, undo."""
 
+from showrunner.aws import change_marks
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden, NotFound
 from showrunner.rights import change_requests, proposals
@@ -19,7 +20,6 @@ from showrunner.rights.change_schemas import (
     VideoChange,
 )
 from showrunner.store.rights import catalogue, change_sets
-from showrunner.videos import change_marks
 from showrunner.web import answers, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
