@@ -102,7 +102,7 @@ def files(organisation, video_id):
 
 @pytest.mark.parametrize("table", ROWS)
 def test_rows_are_deleted_after_their_retention_and_not_before(tx, event, organisation, user, table):
-    for other in ("access.windows", "access.login_attempts"):
+    for other in ("access.windows", "access.login_attempts", "access.oauth_states"):
         db.run(tx, f"DELETE FROM {other}")
     before = db.value(tx, f"SELECT count(*) FROM {table}")
     db.run(tx, f"INSERT INTO {table} {ROWS[table].format(organisation=organisation, user=user)}")
