@@ -203,7 +203,10 @@ def ordered(stack: Stack) -> Iterator[Future[tuple[dict[str, Any], list[str]]]]:
         while slot["state"] in (None, "planned") and time.monotonic() < deadline and not ended.wait(2):
             slots = stack.api.get(f"/channels/{channel}/calendar").raise_for_status().json()["slots"]
             slot = slots[0] if slots else slot
-        executions = stack.executions(slot["video_id"]) if slot.get("video_id") else []
+        executions: list[str] = []
+        # The execution begins after the slot is committed.
+        while slot.get("video_id") and not executions and time.monotonic() < deadline and not ended.wait(0.5):
+            executions = stack.executions(slot["video_id"])
         # At once: another test counts the calls that cost money.
         if executions:
             stack.api.post(f"/videos/{slot['video_id']}/cancel").raise_for_status()
