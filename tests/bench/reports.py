@@ -6,7 +6,7 @@ Synthetic files of local/partner_data.py, packed, in an object store on loopback
 their own: psql's \\copy of the cleaned file into a table with the same types and no index; our loader, in a
 process of its own, from the object to the merged tables and the record (so `peak_mb` is the loader's); the
 snapshot of the next day, in which one row of a hundred differs. The trigram index of titles, the dearest of
-eight, is left out there; both snapshots are loaded once more with it (`..._with_titles_vs_copy`). `copy_text`
+all, is left out there; both snapshots are loaded once more with it (`..._with_titles_vs_copy`). `copy_text`
 is \\copy into an unlogged table of text, the least that PostgreSQL can do. pandas (to_sql) and pydantic (a
 model for each row, then COPY) take a part of the money file. Ratios are medians over the rounds; written to
 .local/bench/reports.json.
