@@ -1,6 +1,6 @@
 """Publication, changes and streams machines, steps with a database -> job document, results, events.
 
-Also takes the end of executions of the changes machine that no Catch sees: TIMED_OUT and ABORTED.
+Also takes the end of executions of the changes machine that failed, timed out or were aborted.
 """
 
 import json

@@ -11,6 +11,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
+from showrunner import config
 from showrunner.aws import correlation, s3
 from showrunner.errors import StorageMissing
 
@@ -137,10 +138,16 @@ def find_plan(run: str) -> list[Batch] | None:
     return None if found is None else [Batch(**each) for each in found]
 
 
-def write_plan(run: str, planned: list[Batch]) -> None:
+def write_plan(run: str, batches: list[Batch]) -> None:
     """Store the batches of a run."""
     request_id = correlation.current()
-    s3.put_json(plan_key(run), [batch._replace(request_id=request_id)._asdict() for batch in planned])
+    s3.put_json(plan_key(run), [batch._replace(request_id=request_id)._asdict() for batch in batches])
+
+
+def planned(run: str, batches: list[Batch]) -> dict[str, Any]:
+    """Return how many batches a run has and where they are stored, as the machine reads it."""
+    place = {"bucket": config.setting("MEDIA_BUCKET"), "key": plan_key(run)}
+    return {"batches": len(batches), **place}
 
 
 def write(batch: Batch, body: bytes, at: datetime) -> None:

@@ -64,9 +64,9 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     if known := archive.find_plan(run):
-        return planned(run, known)
+        return archive.planned(run, known)
     if artist is None and not schedules.is_work_due(schedule(platform), now.timestamp()):
-        return planned(run, [])
+        return archive.planned(run, [])
     _measure_quota(platform, now)
     ids, calls = size(platform)
     with db.transaction() as tx:
@@ -88,7 +88,7 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     if artist is None:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.
         schedules.look_again(schedule(platform), next_at.timestamp() if next_at else None)
-    return planned(run, batches)
+    return archive.planned(run, batches)
 
 
 def _connected(
@@ -117,9 +117,3 @@ def _measure_quota(platform: str, now: datetime) -> None:
         limit = quotas.BUCKETS[platform, bucket]
         left = 100 * (1 - quotas.spent(platform, bucket, now) / limit)
         metrics.add_metric("FetchQuotaLeft", "Percent", max(0.0, left))
-
-
-def planned(run: str, batches: list[archive.Batch]) -> dict[str, Any]:
-    """Return how many batches a run has and where they are stored, as the machine reads it."""
-    place = {"bucket": config.setting("MEDIA_BUCKET"), "key": archive.plan_key(run)}
-    return {"batches": len(batches), **place}

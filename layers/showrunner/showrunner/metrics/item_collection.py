@@ -6,7 +6,7 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import schedules
 from showrunner.database import db
-from showrunner.metrics import archive, collection
+from showrunner.metrics import archive
 from showrunner.metrics.definitions import items_schedule
 from showrunner.metrics.readings import Reading
 from showrunner.metrics.readings import of as readings_of
@@ -26,9 +26,9 @@ def plan(run: str, platform: str) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     if known := archive.find_plan(run):
-        return collection.planned(run, known)
+        return archive.planned(run, known)
     if not schedules.is_work_due(items_schedule(platform), now.timestamp()):
-        return collection.planned(run, [])
+        return archive.planned(run, [])
     is_extended = platform != "spotify" or config.setting("SPOTIFY_MODE") == "extended"
     asked = readings_of(platform, is_extended=is_extended)
     with db.transaction() as tx:
@@ -54,7 +54,7 @@ def plan(run: str, platform: str) -> dict[str, Any]:
     # What this run finds, such as new videos, is due in the next one.
     next_at = now if batches else next_at
     schedules.look_again(items_schedule(platform), next_at.timestamp() if next_at else None)
-    return collection.planned(run, batches)
+    return archive.planned(run, batches)
 
 
 def _measure_reports(standing: int) -> None:

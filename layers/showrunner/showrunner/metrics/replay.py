@@ -7,7 +7,6 @@ import random
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from showrunner import config
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.metrics import archive
@@ -77,8 +76,4 @@ def plan(run: str, platform: str, day: str, hour: int | None = None) -> dict[str
         known = batches_of(platform, keys)
         archive.write_plan(run, known)
     logger.info("a replay is planned", extra={"platform": platform, "day": day, "answers": len(known)})
-    return {
-        "batches": len(known),
-        "bucket": config.setting("MEDIA_BUCKET"),
-        "key": archive.plan_key(run),
-    }
+    return archive.planned(run, known)

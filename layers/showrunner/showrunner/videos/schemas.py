@@ -350,6 +350,23 @@ class Transcript(Result):
     segments: Annotated[list[TranscriptSegment], Field(description="The passages in their order.")]
 
 
+Sharpness = Annotated[
+    float | None,
+    Field(
+        description="How sharp a library's preview of the work is, 0 to 1; null if none was looked at.",
+        examples=[0.93],
+    ),
+]
+SubjectKept = Annotated[
+    float | None,
+    Field(
+        description="How much of what draws the eye is left in the tightest crop of the video's aspects, "
+        "0 to 1; null if no preview was looked at.",
+        examples=[0.88],
+    ),
+]
+
+
 class RunnerUp(Result):
     """A work that was found for a shot and is not shown. `POST …/replace` takes the first one."""
 
@@ -363,21 +380,8 @@ class RunnerUp(Result):
     relevance: Annotated[
         float, Field(description="How well its text fits the shot, 0 to 1.", examples=[0.62])
     ]
-    sharpness: Annotated[
-        float | None,
-        Field(
-            description="How sharp a library's preview of the work is, 0 to 1; null if none was looked at.",
-            examples=[0.93],
-        ),
-    ]
-    subject_kept: Annotated[
-        float | None,
-        Field(
-            description="How much of what draws the eye is left in the tightest crop of the video's aspects, "
-            "0 to 1; null if no preview was looked at.",
-            examples=[0.88],
-        ),
-    ]
+    sharpness: Sharpness
+    subject_kept: SubjectKept
 
 
 class ShownSource(Result):
@@ -425,21 +429,8 @@ class ShownSource(Result):
             examples=[0.67],
         ),
     ]
-    sharpness: Annotated[
-        float | None,
-        Field(
-            description="How sharp a library's preview of the work is, 0 to 1; null if none was looked at.",
-            examples=[0.93],
-        ),
-    ]
-    subject_kept: Annotated[
-        float | None,
-        Field(
-            description="How much of what draws the eye is left in the tightest crop of the video's aspects, "
-            "0 to 1; null if no preview was looked at.",
-            examples=[0.88],
-        ),
-    ]
+    sharpness: Sharpness
+    subject_kept: SubjectKept
     runners_up: Annotated[list[RunnerUp], Field(description="Works that fit less well, the best first.")]
 
 
