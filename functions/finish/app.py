@@ -46,6 +46,8 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
             **productions.list_step_seconds(tx, job.video_id, job.attempt),
             "render": round(seconds, 1),
         }
+        for note in report.get("notes") or []:
+            productions.add_log(tx, job.video_id, job.attempt, "render", note, level="warning")
         productions.complete(tx, job.video_id, job.attempt, product, report["duration_s"], job.demo)
         video = productions.get_step(tx, job.video_id)
         publication = publishing.publish_automatically(tx, job.organisation_id, job.video_id)

@@ -121,6 +121,9 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     if (s3.find_json(files.voice_key(job.folder, 0)) or {}).get("provider"):
         repairs = (*repairs, "ElevenLabs was not called: the second speech service speaks this video.")
     music = s3.find_json(files.music_key(job.folder))
+    if job.music_search and not planned["music"]["asset"]:
+        message = f"No music was found for {job.music_search!r} that can be played: a built-in track plays."
+        repairs = (*repairs, message)
     credited = script.with_credits(written.description, [*pictures, *([music] if music else [])])
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)

@@ -142,7 +142,8 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
         raise
     progress("sound", 1, 1)
     results = _finish_outputs(work, pieces, inspections, track, pages, clock, progress)
-    report = _report(work, results, missing_characters, faults, clock, resumed)
+    notes = [f"No font has {sign!r}; it was left out." for sign in missing_characters]
+    report = _report(work, results, [*notes, *track.notes], faults, clock, resumed)
     with clock.phase("publish"):
         _publish(plan, results, folder, destination, report)
     progress("publish", 1, 1)
@@ -344,7 +345,7 @@ def _beside(names: dict[str, str], result: dict[str, Any], folder: Path) -> dict
 def _report(
     work: Work,
     results: list[dict[str, Any]],
-    missing_characters: list[str],
+    notes: list[str],
     faults: list[takes.Fault],
     clock: Clock,
     resumed: int,
@@ -373,7 +374,6 @@ def _report(
             }
         )
     first = results[0]["measured"]
-    notes = [f"No font has {sign!r}; it was left out." for sign in missing_characters]
     return {
         "video_id": plan.video_id,
         "duration_s": first["duration_s"],

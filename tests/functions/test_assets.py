@@ -12,7 +12,7 @@ from showrunner.aws import s3
 from showrunner.database import db
 from tests.conftest import add_organisation
 from tests.contract import template
-from tests.production.samples import image_file
+from tests.production.samples import image_file, ogg_file
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92
 
@@ -47,6 +47,18 @@ def test_an_uploaded_file_is_ready_after_its_check(client):
     assert found["asset"]["status"] == "ready"
     with urllib.request.urlopen(found["download_url"]) as answer:
         assert answer.read() == PNG
+
+
+def test_music_that_cannot_be_played_is_refused_before_anything_is_ordered(client):
+    playable, broken = ogg_file(60), ogg_file(60)[:90]
+    found = []
+    for content in (playable, broken):
+        response = announce(client, content, kind="audio", content_type="audio/ogg")
+        upload(response, content)
+        path = f"/api/v1/assets/{response.body['asset']['id']}"
+        found.append(client("GET", path).body["asset"]["status"])
+
+    assert found == ["ready", "refused"]
 
 
 def test_an_upload_link_accepts_only_the_announced_bytes(client):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 from pathlib import Path
 
 import jsonschema
@@ -111,3 +112,13 @@ def image_file(kind: str, width: int, height: int, **options: bool) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (width, height), "teal").save(file, kind, **options)
     return file.getvalue()
+
+
+def ogg_file(seconds: float, sign: int = 0) -> bytes:
+    """Return the pages of an Ogg Vorbis file of this length at 100 samples a second. Its sound is zeros."""
+    first = b"\x01vorbis" + struct.pack("<IBI", 0, 1, 100) + bytes(14)
+    pages = [(0, first), (0, b"\x03vorbis" + bytes([sign])), (round(100 * seconds), bytes(40))]
+    return b"".join(
+        b"OggS\0\0" + struct.pack("<qIII", position, 1, number, 0) + bytes([1, len(packet)]) + packet
+        for number, (position, packet) in enumerate(pages)
+    )

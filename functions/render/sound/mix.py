@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from render.errors import AssetCorrupt
-from render.plan.timeline import Timeline
+from render.errors import AssetCorrupt, AssetRefused
+from render.plan.timeline import Music, Timeline
 from render.sound import effects, music
 from render.sound.loudness import loudness_of_file
 from render.sound.pcm import RATE, Sound
@@ -196,7 +196,8 @@ def _add(block: Sound, block_start: int, at: int, samples: Sound) -> None:
 class Bed:
     """Background music: an endless loop at its level, faded in and out with the video.
 
-    The built-in music has an accent at each change of scene, in the chord that is played then.
+    The built-in music has an accent at each change of scene, in the chord that is played then. It also plays
+    where the plan's own music can't be decoded; `notes` say so.
     """
 
     def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
@@ -204,9 +205,10 @@ class Bed:
         plan = timeline.music
         self.total = round(timeline.duration_s * RATE)
         self.accents: list[tuple[int, Sound]] = []
-        if plan.asset:
-            name = plan.asset.uri
-            self.loop = looped(decode(files[name], name, 2, folder, LONGEST_LOOP_S, plan.start_s))
+        self.notes: list[str] = []
+        recording = self._recorded(plan, files, folder)
+        if recording:
+            self.loop = recording
         else:
             (folder / "bed.f32").write_bytes(music.bed(plan.mood, timeline.seed).tobytes())
             self.loop = Recording(folder / "bed.f32", 2, loudness_of_file(folder / "bed.f32"))
@@ -217,6 +219,22 @@ class Bed:
         # expected to bring the narration to the target.
         target = NARRATION_LUFS + plan.level_db + plan.duck_db
         self.gain = np.float32(10 ** ((target - level) / 20)) if math.isfinite(level) else np.float32(0)
+
+    def _recorded(self, plan: Music, files: dict[str, Path], folder: Path) -> Recording | None:
+        """Return the plan's own music as a loop, from its beginning if its section can't be played.
+
+        None if it has none, or none that can be decoded.
+        """
+        if plan.asset is None:
+            return None
+        name = plan.asset.uri
+        for start_s in dict.fromkeys((plan.start_s, 0.0)):
+            try:
+                return looped(decode(files[name], name, 2, folder, LONGEST_LOOP_S, start_s))
+            except (AssetCorrupt, AssetRefused) as fault:
+                instead = "It plays from its beginning." if start_s else "A built-in track plays instead."
+                self.notes.append(f"The music can't be played: {fault.message} {instead}")
+        return None
 
     def change_level(self, db: float) -> None:
         """Make the music louder (or, with a negative number, quieter)."""

@@ -27,10 +27,11 @@ _MASTERING_PASSES = 4
 
 @dataclass(frozen=True)
 class Track:
-    """The finished soundtrack (AAC in MP4) and its measurements."""
+    """The finished soundtrack (AAC in MP4), its measurements, and what of the plan it doesn't play."""
 
     path: Path
     measured: Measured
+    notes: tuple[str, ...] = ()
 
 
 def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
@@ -44,7 +45,8 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     raw = folder / "mix.f32"
-    before = _mixed(Mixer(timeline, files, folder), raw)
+    mixer = Mixer(timeline, files, folder)
+    before = _mixed(mixer, raw)
     target = folder / "sound.m4a"
     gain, ceiling = timeline.integrated_lufs - before, timeline.true_peak_dbtp - AAC_HEADROOM_DB
     if not math.isfinite(before):
@@ -63,7 +65,7 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
         ceiling -= max(0.0, loud + 0.15)
     for done in folder.glob("*.f32"):
         done.unlink()
-    return Track(target, after)
+    return Track(target, after, tuple(mixer.bed.notes) if mixer.bed else ())
 
 
 def _mixed(mixer: Mixer, raw: Path) -> float:

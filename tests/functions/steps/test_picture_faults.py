@@ -12,11 +12,13 @@ from functions.voice import app as voice_step
 from local.platforms import pexels
 from showrunner import quotas
 from showrunner.aws import s3, ssm
+from showrunner.database import db
 from showrunner.errors import PaymentRequired
 from showrunner.platforms import stock as stock_module
 from showrunner.production import files
 from showrunner.videos import shown as shown_pictures
 from tests.functions.steps.stand_ins import Platforms, produced, row, stock, write
+from tests.production.samples import ogg_file
 
 pytestmark = pytest.mark.usefixtures("without_pexels")
 SPOKEN = "The old harbour slept under a grey sky, and nobody was on the pier before the boats came home."
@@ -143,7 +145,7 @@ def test_music_is_found_by_a_phrase_credited_and_fetched_once(
 ) -> None:
     stock(platforms, 1, clips=1)
     library = platforms.world.commons_library
-    library.sound = lambda piece: b"OggS"
+    library.sound = lambda piece: ogg_file(185)
     library.music = [{**PIECE, "id": 8, "title": "Loud drums"}, PIECE]
 
     event = video(manual_script=SPOKEN, music_search="slow piano")
@@ -164,7 +166,26 @@ def test_music_is_found_by_a_phrase_credited_and_fetched_once(
     assert len([each for each in library.searches if "filetype:audio" in each["gsrsearch"]]) == 1
 
 
-@pytest.mark.parametrize("fault", ["nothing", "html", "no sound"])
+def test_music_that_cannot_be_played_is_replaced_by_the_next_piece(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    stock(platforms, 0)
+    library = platforms.world.commons_library
+    library.music = [
+        {**PIECE, "id": 21, "title": "Slow piano one"},
+        {**PIECE, "id": 22, "title": "One slow piano"},
+    ]
+    library.sound = lambda piece: ogg_file(185) if piece["id"] == 22 else ogg_file(185)[:60] + b"cut off"
+
+    job = prepare.handler(video(manual_script=SPOKEN, music_search="slow piano one"), None)
+    planned(job)
+
+    found = s3.get_json(f"{job['folder']}/music.json")
+    assert found["source"] == "https://commons.wikimedia.org/wiki/File:One_slow_piano.ogg"
+    assert s3.get_json(f"{job['folder']}/timeline.json")["music"]["asset"]["sha256"] == found["sha256"]
+
+
+@pytest.mark.parametrize("fault", ["nothing", "html", "no sound", "cut off"])
 def test_without_found_music_the_built_in_plays(
     tx: Any, platforms: Platforms, video: Any, fault: str
 ) -> None:
@@ -175,7 +196,13 @@ def test_without_found_music_the_built_in_plays(
     if fault == "no sound":
         library.music = [{**PIECE, "description": "with no sound"}]
         library.sound = lambda piece: b"<!doctype html>"
+    if fault == "cut off":
+        library.music = [{**PIECE, "description": "cut off"}]
+        library.sound = lambda piece: ogg_file(185)[:60]
 
     job = produced(tx, platforms, video(manual_script=SPOKEN, music_search=f"slow piano {fault}"))
 
     assert s3.get_json(f"{job['folder']}/timeline.json")["music"]["asset"] is None
+    logged = db.rows(tx, "SELECT message FROM studio.video_log WHERE video_id = :id", id=job["video_id"])
+    message = f"No music was found for 'slow piano {fault}' that can be played: a built-in track plays."
+    assert message in [each["message"] for each in logged]

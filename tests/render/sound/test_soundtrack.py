@@ -191,11 +191,27 @@ def test_the_users_music_begins_at_its_chosen_section(tmp_path):
     assert bed.loop.count == pytest.approx(6 * RATE - recordings.BED_SEAM_S * RATE, abs=RATE // 10)
 
 
-def test_a_section_behind_the_end_of_the_users_music_is_named(tmp_path):
+def test_music_plays_from_its_beginning_if_its_section_is_behind_its_end(tmp_path):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=d=3", tmp_path / "own.wav")
     parsed, files = film(tmp_path, music={"asset": {"uri": "own.wav"}, "start_s": 30.0})
-    with pytest.raises(AssetCorrupt, match=r"no sound in own\.wav after 30 s"):
-        mix.Mixer(parsed, files, tmp_path)
+
+    bed = mix.Mixer(parsed, files, tmp_path).bed
+
+    assert (bed.accents, bed.loop.count) == ([], pytest.approx(2 * RATE, abs=RATE // 10))
+    assert len(bed.notes) == 1
+    assert "no sound in own.wav after 30 s. It plays from its beginning." in bed.notes[0]
+
+
+@pytest.mark.parametrize("content", [b"OggS" + bytes(4000), b"#EXTM3U\nhttp://127.0.0.1/x.mp3\n"])
+def test_a_built_in_track_plays_if_the_music_cannot_be_decoded(tmp_path, content):
+    (tmp_path / "found.ogg").write_bytes(content)
+    parsed, files = film(tmp_path, music={"asset": {"uri": "found.ogg"}, "mood": "calm", "start_s": 2.0})
+
+    bed = mix.Bed(parsed, files, tmp_path)
+
+    assert bed.loop.count == music.loop_count(music.track_of("calm", parsed.seed))
+    assert bed.accents
+    assert "A built-in track plays instead." in bed.notes[-1]
 
 
 def test_a_users_track_loops_without_a_seam(tmp_path):

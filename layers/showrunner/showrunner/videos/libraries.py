@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from showrunner import breakers, config, quotas
 from showrunner.aws import s3, ssm
+from showrunner.errors import PlatformRejected
 from showrunner.models import Work
 from showrunner.platforms import commons, nasa, pexels, pixabay
 from showrunner.platforms.commons import Commons
@@ -15,6 +16,7 @@ from showrunner.platforms.nasa import Nasa
 from showrunner.platforms.pexels import Pexels
 from showrunner.platforms.pixabay import Pixabay
 from showrunner.platforms.stock import Library
+from showrunner.production import sounds
 
 
 class Source(NamedTuple):
@@ -73,6 +75,8 @@ def keep(
     if kept is None or s3.size(key) is None:
         with source.downloading():
             body = source.library.download(work, *size)
+        if work.kind == "audio" and sounds.find_seconds(body) is None:
+            raise PlatformRejected(f"The sound of {work.page} can't be played.")
         fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {
             "sha256": s3.put_product(key, body, content_type),
