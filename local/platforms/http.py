@@ -1,7 +1,7 @@
 """Requests and replies of the platforms' stand-ins."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -37,10 +37,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
+    """With `parts` the body comes in these, one after another, and the connection ends with it."""
+
     status: int = 200
     body: bytes = b""
     kind: str = "application/json; charset=UTF-8"
     headers: dict[str, str] = field(default_factory=dict)
+    parts: Iterable[bytes] | None = None
 
     @classmethod
     def json(cls, document: Any, status: int = 200, headers: dict[str, str] | None = None) -> "Reply":

@@ -8,7 +8,7 @@ import base64
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,14 +57,15 @@ PIXEL = base64.b64decode(
 class Library:
     """`photos`: {id, photographer, alt, width, height}. `image` is what every photograph's address serves.
 
-    `videos`: as catalogue.videos() returns them. `clip` returns the file of one, `preview` a picture of it.
+    `videos`: as catalogue.videos() returns them. `clip` gives the parts of one's file, `preview` a picture of
+    it.
     """
 
     key: str = KEY
     photos: list[dict[str, Any]] = field(default_factory=list)
     image: bytes = PIXEL
     videos: list[dict[str, Any]] = field(default_factory=list)
-    clip: Callable[[dict[str, Any]], bytes] = lambda video: b""  # noqa: ARG005
+    clip: Callable[[dict[str, Any]], Iterable[bytes]] = lambda video: [b""]  # noqa: ARG005
     preview: Callable[[dict[str, Any]], bytes] = lambda video: PIXEL  # noqa: ARG005
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     # Queries of valid searches and addresses of photographs, newest last.
@@ -230,4 +231,4 @@ def _video(library: Library, request: Request) -> Reply:
     if video is None:
         return Reply(404, b"", "text/plain")
     library.fetched.append(request.path)
-    return Reply(200, library.clip(video), "video/mp4")
+    return Reply(200, b"", "video/mp4", parts=library.clip(video))

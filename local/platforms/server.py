@@ -136,15 +136,15 @@ class Handler(BaseHTTPRequestHandler):
             return
         if streamed:
             self.close_connection = True  # bytes of a refused body may be left
+        length_known = {"content-length": str(len(reply.body))} if reply.parts is None else {}
         self.send_response(reply.status)
-        for name, value in {
-            "content-type": reply.kind,
-            "content-length": str(len(reply.body)),
-            **reply.headers,
-        }.items():
+        for name, value in {"content-type": reply.kind, **length_known, **reply.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body)
+        self.close_connection = self.close_connection or reply.parts is not None
+        for part in [reply.body] if reply.parts is None else reply.parts:
+            self.wfile.write(part)
+            self.wfile.flush()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that http.server calls
 
@@ -164,7 +164,7 @@ def main() -> int:
         world = World(outbox=home / "outbox")
         drawn = catalogue.Drawn(home / "footage", os.environ.get("FOOTAGE_PYTHON") or sys.executable)
         videos = catalogue.videos()
-        world.photographs.videos, world.photographs.clip = videos, drawn.read
+        world.photographs.videos, world.photographs.clip = videos, drawn.stream
         world.photographs.preview = lambda video: drawn.preview(video, videos)
         world.commons_library.music, world.commons_library.sound = catalogue.MUSIC, drawn.music
         world.owned = ChannelsOfAccounts(world.channels)

@@ -59,6 +59,20 @@ def test_a_search_finds_something_for_any_words(query: str) -> None:
     assert len(catalogue.ranked(catalogue.videos(), query, "landscape")) == 6 * len(footage.KINDS)
 
 
+def test_a_clip_that_is_drawn_slowly_comes_byte_by_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits longer for the next byte than BYTE_EVERY_S; together they are the file."""
+    monkeypatch.setattr(catalogue, "BYTE_EVERY_S", 0.01)
+    video = catalogue.videos()[0] | {"width": 96, "height": 160}
+
+    parts = list(catalogue.Drawn(tmp_path, sys.executable).stream(video))
+
+    (file,) = tmp_path.iterdir()
+    assert len(parts) > 3
+    assert b"".join(parts) == file.read_bytes()
+
+
 def test_a_drawn_clip_is_found_and_fetched_as_from_pexels(tmp_path: Path) -> None:
     """The product's own client searches and downloads; the stand-in draws the file once."""
     world = platforms.World()
@@ -66,7 +80,7 @@ def test_a_drawn_clip_is_found_and_fetched_as_from_pexels(tmp_path: Path) -> Non
     small = [
         video | {"width": 96, "height": 160} for video in catalogue.videos() if video["kind"] == "lights"
     ]
-    world.photographs.videos, world.photographs.clip = small, drawn.read
+    world.photographs.videos, world.photographs.clip = small, drawn.stream
     serving = platforms.server(world, 0)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{serving.server_port}"

@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from local.platforms.footage.canvas import Canvas, Draw, Pixels, add, colour, glow, ridge
 
@@ -22,10 +21,9 @@ def city(canvas: Canvas) -> Draw:
             spot = (round(x * canvas.width), round(y * canvas.height * 0.5))
             cv2.circle(picture, spot, 1, colour(canvas.light, 0.4 + 0.6 * size * twinkle), -1)
         for (strip, mask), speed in zip(layers, (0.03, 0.09, 0.2), strict=True):
-            shift = round(direction * at * speed * canvas.width) % strip.shape[1]
-            shown = np.roll(strip, -shift, axis=1)[:, : canvas.width]
-            where = np.roll(mask, -shift, axis=1)[:, : canvas.width]
-            np.copyto(picture, shown, where=where[..., None])
+            shift = round(direction * at * speed * canvas.width) % (2 * canvas.width)
+            shown = slice(shift, shift + canvas.width)
+            cv2.copyTo(strip[:, shown], mask[:, shown], picture)
         road = canvas.height * 0.955
         picture[round(road) :] = (picture[round(road) :] * 0.25).astype(np.uint8)
         spark = glow(round(canvas.unit * 0.05))
@@ -46,11 +44,11 @@ def city(canvas: Canvas) -> Draw:
     return draw
 
 
-def _skyline(canvas: Canvas, depth: float) -> tuple[Pixels, npt.NDArray[np.bool_]]:
-    """Return a strip of houses, twice as wide as the picture, and where they are."""
+def _skyline(canvas: Canvas, depth: float) -> tuple[Pixels, Pixels]:
+    """Return a strip of houses and where they are: twice as wide as the picture, and its beginning again."""
     width = canvas.width * 2
     strip = np.zeros((canvas.height, width, 3), np.uint8)
-    mask = np.zeros((canvas.height, width), bool)
+    mask = np.zeros((canvas.height, width), np.uint8)
     tone = canvas.mixed(canvas.middle, canvas.dark * np.float32(0.4), depth)
     at = 0
     while at < width:
@@ -58,7 +56,7 @@ def _skyline(canvas: Canvas, depth: float) -> tuple[Pixels, npt.NDArray[np.bool_
         tall = canvas.height * canvas.rng.uniform(0.3, 0.66) * (1.15 - 0.5 * depth)
         top, right = round(canvas.height - tall), min(width, at + wide)
         strip[top:, at:right] = tone.astype(np.uint8)
-        mask[top:, at:right] = True
+        mask[top:, at:right] = 255
         step = max(7, round(canvas.unit * 0.022 * (0.6 + 0.5 * depth)))
         for y in range(top + step, canvas.height, step):
             for x in range(at + step // 2, right - step // 2, step):
@@ -66,7 +64,7 @@ def _skyline(canvas: Canvas, depth: float) -> tuple[Pixels, npt.NDArray[np.bool_
                     lit = canvas.accent * np.float32(canvas.rng.uniform(0.45, 1.0))
                     strip[y : y + step // 2, x : x + step // 3] = lit.astype(np.uint8)
         at = right + round(canvas.unit * canvas.rng.uniform(0, 0.02))
-    return strip, mask
+    return np.hstack([strip, strip[:, : canvas.width]]), np.hstack([mask, mask[:, : canvas.width]])
 
 
 def mountains(canvas: Canvas) -> Draw:

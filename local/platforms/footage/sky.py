@@ -24,26 +24,33 @@ def space(canvas: Canvas) -> Draw:
     share = np.linspace(0, 1, 256, dtype=np.float32)
     surface = wide[:, :1024].copy()
     surface[:, :256] = wide[:, 1024:] * (1 - share) + wide[:, :256] * share
+    ground = np.where(surface[..., None] > 0.52, canvas.light * 0.75, canvas.middle)
+    ground += (surface[..., None] - 0.5) * 60
+    # Twice, so that a turn is a step to the right.
+    ground = np.clip(np.hstack([ground[:, :-1]] * 2), 0, 255).astype(np.uint8)
+    columns = ((longitude / (2 * np.pi) + 0.5) * 1023).astype(np.float32)
     rows = ((y + 1) / 2 * 511).astype(np.float32)
     lean = canvas.rng.uniform(-0.6, 0.6)
     sunlight = np.clip(-0.75 * x - lean * y + 0.6 * z, 0.03, 1) ** 0.8
-    edge = np.clip((1 - np.hypot(x, y)) * radius / 1.5, 0, 1)[..., None]
-    halo = glow(round(radius * 3.1))
+    edge = np.clip((1 - np.hypot(x, y)) * radius / 1.5, 0, 1)
+    lit, behind = (
+        np.dstack([np.round(255 * each)] * 3).astype(np.uint8) for each in (sunlight * edge, 1 - edge)
+    )
+    add(sky, glow(round(radius * 3.1)), *centre, canvas.middle, 0.9)
     tilt = canvas.rng.uniform(-0.35, 0.35)
+    left, top = round(centre[0] - radius), round(centre[1] - radius)
+    x0, y0 = max(0, left), max(0, top)
+    x1, y1 = min(canvas.width, left + 2 * radius), min(canvas.height, top + 2 * radius)
+    window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    lit, behind, columns, rows = (np.ascontiguousarray(each[window]) for each in (lit, behind, columns, rows))
+    sky[y0:y1, x0:x1] = cv2.multiply(sky[y0:y1, x0:x1], behind, scale=1 / 255)
 
     def draw(at: float) -> Pixels:
         picture = sky.copy()
-        add(picture, halo, *centre, canvas.middle, 0.9)
-        columns = ((longitude / (2 * np.pi) + 0.5 + at * 0.04) * 1023 % 1023).astype(np.float32)
-        land = cv2.remap(surface, columns, rows, cv2.INTER_LINEAR)[..., None]
-        ground = np.where(land > 0.52, canvas.light * 0.75, canvas.middle) + (land - 0.5) * 60
-        shaded = ground * sunlight[..., None]
-        left, top = round(centre[0] - radius), round(centre[1] - radius)
-        x0, y0 = max(0, left), max(0, top)
-        x1, y1 = min(canvas.width, left + 2 * radius), min(canvas.height, top + 2 * radius)
-        window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+        turned = columns + np.float32(at * 0.04 * 1023 % 1023)
+        land = cv2.remap(ground, turned, rows, cv2.INTER_LINEAR)
         part = picture[y0:y1, x0:x1]
-        part[:] = np.clip(part * (1 - edge[window]) + shaded[window] * edge[window], 0, 255).astype(np.uint8)
+        part[:] = cv2.add(part, cv2.multiply(land, lit, scale=1 / 255))
         angle = at * 0.42 - 2.4
         orbit = (
             centre[0] + np.cos(angle) * radius * 1.32,

@@ -93,20 +93,18 @@ def machine(canvas: Canvas) -> Draw:
         for number in range(11)
     ]
     tones = (canvas.light, canvas.accent, canvas.middle * np.float32(1.3))
-    light = glow(round(canvas.unit * 1.2))
+    add(ground, glow(round(canvas.unit * 1.2)), *centre, canvas.middle, 0.65)
 
     def draw(at: float) -> Pixels:
         picture = ground.copy()
-        add(picture, light, *centre, canvas.middle, 0.6 + 0.15 * np.sin(at * 2))
         for number, (radius, speed, length, ticks, thick) in enumerate(rings):
             turn = np.degrees(at * speed) + number * 40
             tone, whole = tones[number % 3], (round(radius), round(radius))
             cv2.ellipse(picture, centre, whole, turn, 0, length, colour(tone, 0.75), thick, cv2.LINE_AA)
-            for angle in np.radians(turn) + np.linspace(0, np.radians(length), ticks):
-                way = np.array([np.cos(angle), np.sin(angle)])
-                inner = (centre + way * radius * 1.03).astype(int).tolist()
-                outer = (centre + way * radius * 1.08).astype(int).tolist()
-                cv2.line(picture, inner, outer, colour(tone, 0.6), 1, cv2.LINE_AA)
+            angles = np.radians(turn) + np.linspace(0, np.radians(length), ticks)
+            ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+            marks = np.stack([centre + ways * radius * 1.03, centre + ways * radius * 1.08], axis=1)
+            cv2.polylines(picture, list(marks.astype(np.int32)), False, colour(tone, 0.6), 1, cv2.LINE_AA)
             hand = np.radians(turn + length)
             end = (centre[0] + np.cos(hand) * radius, centre[1] + np.sin(hand) * radius)
             cv2.circle(

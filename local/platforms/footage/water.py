@@ -79,10 +79,9 @@ def underwater(canvas: Canvas) -> Draw:
             level = strength * (0.6 + 0.4 * np.sin(at * 2.1 + x * 20))
             cv2.fillConvexPoly(beams, shape.astype(np.int32), level, cv2.LINE_AA)
         fade = np.linspace(1, 0, small[1], dtype=np.float32)[:, None] ** 1.3
-        beams = cv2.resize(
-            cv2.GaussianBlur(beams, (0, 0), small[0] / 40) * fade, (canvas.width, canvas.height)
-        )  # type: ignore[assignment]
-        light = (beams[..., None] * canvas.light * np.float32(0.5)).astype(np.uint8)
+        soft = cv2.GaussianBlur(beams, (0, 0), small[0] / 40) * fade
+        light = (soft[..., None] * canvas.light * np.float32(0.5)).astype(np.uint8)
+        light = cv2.resize(light, (canvas.width, canvas.height))
         picture = np.asarray(cv2.add(water, light), np.uint8)
         x = np.arange(canvas.width)
         ground = np.vstack([np.stack([x, floor], 1), [[canvas.width, canvas.height], [0, canvas.height]]])

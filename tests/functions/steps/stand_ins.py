@@ -303,7 +303,7 @@ def stock(platforms: Platforms, count: int, clips: int = 0) -> None:
     platforms.photographs.videos = [
         {"id": number, "width": 1080, "height": 1920, "duration": 12} for number in range(clips)
     ]
-    platforms.photographs.clip = lambda video: MP4 + str(video["id"]).encode()
+    platforms.photographs.clip = lambda video: [MP4 + str(video["id"]).encode()]
 
 
 def failure(job: dict[str, Any], step: str, error: str, cause: str) -> dict[str, Any]:

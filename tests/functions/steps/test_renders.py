@@ -83,7 +83,7 @@ def test_rejected_clips_are_replaced_by_the_next_candidates_before_anything_is_d
     files = [bordered, MP4 + bytes(2000), clip(tmp_path / "good.mp4", MOVING)]
     served: dict[int, bytes] = {}
     # In the order in which they are fetched.
-    platforms.photographs.clip = lambda each: served.setdefault(each["id"], files[len(served) % 3])
+    platforms.photographs.clip = lambda each: [served.setdefault(each["id"], files[len(served) % 3])]
     event = video(manual_script="The old harbour slept under a grey sky.")
     job = produced(tx, platforms, event)
     searches, first = list(platforms.searches), shown(job)["source"]

@@ -478,16 +478,16 @@ def test_a_users_script_is_searched_in_its_language_and_moves(
 def test_one_file_that_does_not_come_is_left_out_and_the_library_is_asked_on(
     tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first fetch of a drawn clip takes longer on a busy machine than anybody waits for a file."""
+    """A slow server takes longer for the first file than anybody waits."""
     monkeypatch.setattr(stock_module, "DOWNLOAD_SECONDS", 0.3)
     stock(platforms, 0, clips=4)
     waited: list[int] = []
 
-    def clip(found: dict[str, Any]) -> bytes:
+    def clip(found: dict[str, Any]) -> list[bytes]:
         waited.append(found["id"])
         if len(waited) == 1:
             time.sleep(0.8)
-        return MP4 + str(found["id"]).encode()
+        return [MP4 + str(found["id"]).encode()]
 
     platforms.photographs.clip = clip
     job = prepare.handler(video(manual_script=SPOKEN), None)
