@@ -1,7 +1,8 @@
 """Mark in the state table which attempt of a change set runs, who works on it, and that it is stopped.
 
 One worker at a time has a batch, and none begins while one of an earlier attempt may still be at work: an
-execution that was aborted ends without its functions, and a call of a function may be made twice.
+execution that was aborted ends without its functions, and a call of a function may be made twice. One worker
+at a time, of all change sets, makes a claim.
 """
 
 import time
@@ -12,19 +13,66 @@ from showrunner.aws import dynamodb
 
 # Longer than the longest execution.
 KEPT_SECONDS = 30 * 86_400
-# No function lives longer: who has had a batch for so long has died.
-WORKER_SECONDS = 905
+# A worker has its batch for so long after it was last seen. It says so before each call of YouTube's, unless
+# it has just done so: a call has 130 s left at least, and takes no longer (platforms.youtube_studio).
+LEASE_SECONDS = 150
+RENEWED_SECONDS = 20
+# No function lives longer. A claim that its worker was making when it died may be made until then.
+FUNCTION_SECONDS = 905
 
 
 class Marks(NamedTuple):
     """Tell a worker of an attempt what it must know before it begins a row.
 
-    is_stopped: a person has stopped the change set, or a newer attempt has taken this one's place.
+    is_stopped: a person has stopped the change set, the attempt has ended, or a newer one has begun.
     is_busy: a worker of an earlier attempt may still be at work.
     """
 
     is_stopped: bool
     is_busy: bool
+
+
+class LeaseLost(Exception):
+    """Somebody else may have what this worker had taken: it must do nothing more with it."""
+
+
+class Lease:
+    """Something that one worker at a time has, until it gives it back or isn't seen for LEASE_SECONDS."""
+
+    def __init__(self, pk: str, sk: str, values: dict[str, dynamodb.Value]) -> None:
+        self._pk, self._sk = pk, sk
+        self._values = {**values, "worker": uuid.uuid4().hex}
+        self._renewed_at = 0.0
+
+    def take(self) -> bool:
+        """Take it, unless somebody has it. Returns whether this worker has it now."""
+        # Its own worker: the answer to a first try may have been lost.
+        is_free = "attribute_not_exists(pk) OR expires_at < :now OR worker = :worker"
+        return self._put(is_free, LEASE_SECONDS)
+
+    def keep(self, seconds: int = LEASE_SECONDS) -> None:
+        """Keep it for `seconds` from now on, before a call that needs it. Raises LeaseLost."""
+        is_fresh = time.monotonic() - self._renewed_at < RENEWED_SECONDS
+        if is_fresh and seconds == LEASE_SECONDS:
+            return
+        # Expired is lost too, though nobody may have taken it: time has passed that this worker didn't see.
+        if not self._put("worker = :worker AND expires_at >= :now", seconds):
+            raise LeaseLost
+
+    def give_back(self) -> None:
+        """Let others have it, unless somebody has it already because this worker took too long."""
+        found = dynamodb.find(self._pk, self._sk)
+        if found and found["worker"] == self._values["worker"]:
+            dynamodb.remove(self._pk, self._sk)
+
+    def _put(self, condition: str, seconds: int) -> bool:
+        # Read before the call: it may seem to end earlier than it does, never later.
+        at, now = time.monotonic(), time.time()
+        parameters = {"worker": self._values["worker"], "now": int(now)}
+        is_mine = dynamodb.put_if(condition, parameters, self._pk, self._sk, self._values, now + seconds)
+        if is_mine:
+            self._renewed_at = at
+        return is_mine
 
 
 def let_run(change_set_id: str, attempt: int) -> None:
@@ -38,39 +86,30 @@ def stop(change_set_id: str) -> None:
     dynamodb.put(_key(change_set_id), "stop", {}, time.time() + KEPT_SECONDS)
 
 
+def end(change_set_id: str, attempt: int) -> None:
+    """Tell those who carry out this attempt to begin no further row: its execution has ended."""
+    dynamodb.put(_key(change_set_id), f"ended#{attempt}", {}, time.time() + KEPT_SECONDS)
+
+
 def read(change_set_id: str, attempt: int) -> Marks:
     """Return what is marked, for a worker of this attempt. The read is consistent."""
     found = dict(dynamodb.list_(_key(change_set_id)))
     # An execution of the release before has no attempt here.
     newest = found.get("attempt", {}).get("number", attempt)
     workers = (each["attempt"] for name, each in found.items() if name.startswith("worker#"))
-    return Marks("stop" in found or newest > attempt, any(each < attempt for each in workers))
+    is_stopped = "stop" in found or f"ended#{attempt}" in found or newest > attempt
+    return Marks(is_stopped, any(each < attempt for each in workers))
 
 
-def take(change_set_id: str, attempt: int, batch: int) -> str | None:
-    """Take a batch for the time of this call. Returns the name to give it back with, None if it is taken."""
-    name, now = uuid.uuid4().hex, time.time()
-    is_mine = dynamodb.put_if(
-        "attribute_not_exists(pk) OR expires_at < :now",
-        {"now": int(now)},
-        _key(change_set_id),
-        _worker(attempt, batch),
-        {"attempt": attempt, "worker": name},
-        now + WORKER_SECONDS,
-    )
-    return name if is_mine else None
+def lease_of_batch(change_set_id: str, attempt: int, batch: int) -> Lease:
+    """Return the lease on a batch."""
+    return Lease(_key(change_set_id), f"worker#{attempt}#{batch}", {"attempt": attempt})
 
 
-def give_back(change_set_id: str, attempt: int, batch: int, name: str) -> None:
-    """Let others have the batch, unless somebody has it already because this worker took too long."""
-    found = dynamodb.find(_key(change_set_id), _worker(attempt, batch))
-    if found and found["worker"] == name:
-        dynamodb.remove(_key(change_set_id), _worker(attempt, batch))
+def lease_of_claim(content_owner: str, video_id: str, asset_id: str, content_type: str) -> Lease:
+    """Return the lease on a claim at YouTube, whoever makes it. `content_owner`: its id at YouTube."""
+    return Lease(f"claim#{content_owner}#{video_id}#{asset_id}", content_type, {})
 
 
 def _key(change_set_id: str) -> str:
     return f"change_set#{change_set_id}"
-
-
-def _worker(attempt: int, batch: int) -> str:
-    return f"worker#{attempt}#{batch}"

@@ -7,12 +7,14 @@ bytes of a film are sent by youtube_upload.
 """
 
 import json
+import time
 from typing import Any
 
 from showrunner.errors import PlatformRejected, PlatformUnavailable
 from showrunner.platforms.http import Sender
 from showrunner.platforms.youtube_errors import failure
 
+# A call takes so long at most, and twice as long if its answer comes in drops (http.Sender).
 SECONDS = 60
 # 50 videos with descriptions of the greatest length have 2 MB.
 ANSWER_BYTES = 8 << 20
@@ -55,7 +57,7 @@ class _Transport:
     ) -> tuple[Any, bytes]:
         import httplib2
 
-        answer = self._sender.send(method, uri, body=body, headers=headers)
+        answer = self._sender.send(method, uri, body=body, headers=headers, until=time.monotonic() + SECONDS)
         return httplib2.Response({**answer.headers, "status": str(answer.status)}), answer.body
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from showrunner import quotas
 from showrunner.accounts.youtube_access import Account
 from showrunner.aws import change_marks
+from showrunner.aws.change_marks import Lease, LeaseLost
 from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable, QuotaExceeded
 from showrunner.publishing import steps
 from showrunner.quotas import Project
@@ -24,7 +25,8 @@ from showrunner.rights.video_changes import VideoChanges
 WORK_SECONDS = 600
 # A stop is noticed after this time at the latest.
 MOST_WAIT_SECONDS = 900
-# A worker that lives ends within ten minutes, a row takes about a second.
+# How long to wait for another worker: a row takes about a second, and one that has died has its batch for
+# change_marks.LEASE_SECONDS.
 BUSY_SECONDS = 20
 # With retry_seconds, twenty failures in a row take about an hour.
 MOST_TRIES = 20
@@ -36,8 +38,8 @@ class _Changes(Protocol):
     def prepare(self, rows: list[Row]) -> None:
         """Read what is read for many rows at once."""
 
-    def change(self, row: Row) -> dict[str, Any]:
-        """Return the result of a row, written if need be."""
+    def change(self, row: Row) -> dict[str, Any] | None:
+        """Return the result of a row, written if need be; None if it must be tried again later."""
 
 
 def apply(event: dict[str, Any]) -> dict[str, Any]:
@@ -46,16 +48,17 @@ def apply(event: dict[str, Any]) -> dict[str, Any]:
     done: every row has a result, or a person has stopped the change set. later: go on after `wait_seconds`.
     """
     batch, tries = change_files.read_batch(event["key"]), event.get("tries", 0)
-    place = batch.change_set_id, batch.attempt, batch.number
-    name = change_marks.take(*place)
-    if name is None:
+    lease = change_marks.lease_of_batch(batch.change_set_id, batch.attempt, batch.number)
+    if not lease.take():
         return _waiting(tries)
     try:
         if change_marks.read(batch.change_set_id, batch.attempt).is_busy:
             return _waiting(tries)
-        return _carry_out(batch, tries)
+        return _carry_out(batch, tries, lease)
+    except LeaseLost:
+        return _waiting(tries)
     finally:
-        change_marks.give_back(*place, name)
+        lease.give_back()
 
 
 def _waiting(tries: int) -> dict[str, Any]:
@@ -63,10 +66,10 @@ def _waiting(tries: int) -> dict[str, Any]:
     return {"state": "later", "tries": tries, "wait_seconds": BUSY_SECONDS, "reason": reason}
 
 
-def _carry_out(batch: Batch, tries: int) -> dict[str, Any]:
-    work = _Work(batch, tries)
+def _carry_out(batch: Batch, tries: int, lease: Lease) -> dict[str, Any]:
+    work = _Work(batch, tries, lease)
     try:
-        finished = work.run()
+        wait_seconds = work.run()
     except QuotaExceeded as error:
         return _later(_seconds_until(work, error), tries, error)
     except PlatformUnavailable as error:
@@ -77,8 +80,8 @@ def _carry_out(batch: Batch, tries: int) -> dict[str, Any]:
         work.fail_rest("error", error.message)
         return {"state": "done", "tries": 0, "is_disconnected": isinstance(error, Disconnected)}
     else:
-        if not finished:
-            return {"state": "later", "tries": 0, "wait_seconds": 1, "reason": ""}
+        if wait_seconds:
+            return {"state": "later", "tries": 0, "wait_seconds": wait_seconds, "reason": ""}
     return {"state": "done", "tries": 0, "is_disconnected": False}
 
 
@@ -97,29 +100,40 @@ def _seconds_until(work: "_Work", error: QuotaExceeded) -> float:
 class _Work:
     """One invocation's work on a batch."""
 
-    def __init__(self, batch: Batch, tries: int) -> None:
-        self.batch, self.tries = batch, tries
+    def __init__(self, batch: Batch, tries: int, lease: Lease) -> None:
+        self.batch, self.tries, self._lease = batch, tries, lease
         self.ledger = change_costs.ledger(batch.kind, Project(*batch.project))
         account = Account(batch.connection_id, batch.organisation_id)
         kind = VideoChanges if batch.kind == change_costs.METADATA else ClaimChanges
-        self._changes: _Changes = kind(batch, tries, account, self.ledger)
+        self._changes: _Changes = kind(batch, tries, account, self.ledger, lease)
         self.results = change_files.find_results(batch)
         self._until = time.monotonic() + WORK_SECONDS
 
-    def run(self) -> bool:
-        """Carry out the rows that have no result yet. Returns False if the time is over before the end."""
+    def run(self) -> int:
+        """Carry out the rows that have no result yet.
+
+        Returns 0, or after how many seconds to go on: rows are left because the time is over, or because
+        others may be making their claims.
+        """
         left = [row for row in self.batch.rows if str(row.number) not in self.results]
         if not left or self._is_stopped():
-            return True
+            return 0
         self._changes.prepare(left)
+        wait_seconds = 0
         for row in left:
             if self._is_stopped():
-                return True
+                return 0
             if time.monotonic() > self._until:
-                return False
-            self.results[str(row.number)] = self._changes.change(row)
+                return 1
+            found = self._changes.change(row)
+            if found is None:
+                wait_seconds = BUSY_SECONDS
+                continue
+            # Never over the results of a worker that has the batch now.
+            self._lease.keep()
+            self.results[str(row.number)] = found
             change_files.write_results(self.batch, self.results)
-        return True
+        return wait_seconds
 
     def _is_stopped(self) -> bool:
         return change_marks.read(self.batch.change_set_id, self.batch.attempt).is_stopped

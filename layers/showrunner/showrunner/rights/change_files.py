@@ -5,6 +5,7 @@ results/ what became of them. changes/<change set>/rows/ has, before YouTube is 
 fields were: an answer that is lost then costs neither the knowledge of it nor the undo.
 """
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from showrunner.aws import s3
@@ -104,14 +105,16 @@ def write_results(batch: Batch, results: dict[str, Any]) -> None:
 
 
 def find_journal(batch: Batch, row: Row) -> dict[str, Any] | None:
-    """Return changes and before of a write that was begun, None if there was none."""
+    """Return changes, before and at of the last write that was begun, None if there was none."""
     found: dict[str, Any] | None = s3.find_json(_journal_key(batch, row))
     return found
 
 
 def write_journal(batch: Batch, row: Row, changes: dict[str, Any], before: dict[str, Any]) -> None:
     """Record, before YouTube is asked, what will be written over what."""
-    s3.put_json(_journal_key(batch, row), {"changes": changes, "before": before})
+    s3.put_json(
+        _journal_key(batch, row), {"changes": changes, "before": before, "at": datetime.now(UTC).isoformat()}
+    )
 
 
 def _journal_key(batch: Batch, row: Row) -> str:

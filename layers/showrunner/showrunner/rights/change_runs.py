@@ -180,7 +180,9 @@ def finish(event: dict[str, Any]) -> dict[str, Any]:
 def ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
     """End the attempt of an execution that ended without its last step, as EventBridge reports it.
 
-    Without it the change set would run for ever: it could neither be stopped nor run again.
+    Without it the change set would run for ever: it could neither be stopped nor run again. Its functions may
+    live on: they begin no further row.
     """
     given = json.loads(detail["input"])
+    change_marks.end(given["change_set_id"], given["attempt"])
     return finish(given | {"error": f"the execution ended as {detail['status']}"})

@@ -6,10 +6,13 @@ again.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from showrunner import breakers, config, quotas
 from showrunner.accounts.youtube_access import Account
+from showrunner.aws import change_marks
+from showrunner.aws.change_marks import FUNCTION_SECONDS, Lease
 from showrunner.errors import PlatformRejected
 from showrunner.platforms.content_id import Claim, ContentId, Policy
 from showrunner.quotas import Ledger, Project
@@ -19,15 +22,20 @@ from showrunner.rights.change_results import result
 
 type Result = dict[str, Any]
 
+# YouTube's clock may differ from ours by so much.
+CLOCKS_SECONDS = 60
+_NO_CLAIM: Result = {"claim_id": None}
+
 
 class ClaimChanges:
     """One invocation's changes of the claims or policies of a batch."""
 
-    def __init__(self, batch: Batch, tries: int, account: Account, ledger: Ledger) -> None:
+    def __init__(self, batch: Batch, tries: int, account: Account, ledger: Ledger, lease: Lease) -> None:
         self._batch, self._tries, self._account, self._ledger = batch, tries, account, ledger
+        self._lease = lease
         # Content owner -> ids of its saved policies.
         self._saved: dict[str, set[str]] = {}
-        self._kinds: dict[str, Callable[[Row], Result]] = {
+        self._kinds: dict[str, Callable[[Row], Result | None]] = {
             "claim": self._claim,
             "release": self._release,
             "claim_policy": self._set_policy,
@@ -37,27 +45,47 @@ class ClaimChanges:
     def prepare(self, rows: list[Row]) -> None:
         """Read nothing: each row is read right before it is written."""
 
-    def change(self, row: Row) -> Result:
-        """Return the result of a row, written if need be."""
+    def change(self, row: Row) -> Result | None:
+        """Return the result of a row, written if need be; None while another worker may make its claim."""
         try:
             return self._kinds[self._batch.kind](row)
         except PlatformRejected as error:
             return result("failed", error.message)
 
-    def _claim(self, row: Row) -> Result:
+    def _claim(self, row: Row) -> Result | None:
         """Make a claim, unless there is one for this video, asset and content type."""
-        none: dict[str, Any] = {"claim_id": None}
-        found = self._find_live(row)
-        if found is not None:
-            if change_files.find_journal(self._batch, row):
-                return result("success", None, none, _state(found))
-            message = f"YouTube has this claim already, {found.id}: it is left as it is."
-            return result("unchanged", message, _state(found), _state(found))
         target = row.target
-        policy = self._writable(row, row.changes["policy"])
-        self._reserve(row)
-        change_files.write_journal(self._batch, row, row.changes, none)
-        made = self._call(
+        claim = change_marks.lease_of_claim(
+            target["content_owner"], row.video_id, target["asset_id"], target["content_type"]
+        )
+        # Before the read: a claim that is made between a read and a write is made twice.
+        is_mine = claim.take()
+        try:
+            if (found := self._find_live(row)) is not None:
+                return self._made_before(row, found)
+            if not is_mine:
+                return None
+            policy = self._writable(row, row.changes["policy"])
+            self._reserve(row)
+            change_files.write_journal(self._batch, row, row.changes, _NO_CLAIM)
+            # A worker that dies now may have made it, and YouTube may not show it yet.
+            claim.keep(FUNCTION_SECONDS)
+            return result("success", None, _NO_CLAIM, _state(self._insert(row, policy)))
+        finally:
+            if is_mine:
+                claim.give_back()
+
+    def _made_before(self, row: Row, found: Claim) -> Result:
+        """Return the result of a row whose claim YouTube has: by this row, or by somebody else."""
+        journal = change_files.find_journal(self._batch, row)
+        if journal and _is_made_by(journal, found):
+            return result("success", None, _NO_CLAIM, _state(found))
+        message = f"YouTube has this claim already, {found.id}: it is left as it is."
+        return result("unchanged", message, _state(found), _state(found))
+
+    def _insert(self, row: Row, policy: Policy) -> Claim:
+        target = row.target
+        return self._call(
             row,
             lambda api: api.insert_claim(
                 row.video_id,
@@ -67,7 +95,6 @@ class ClaimChanges:
                 is_manual=bool(target.get("is_manual")),
             ),
         )
-        return result("success", None, none, _state(made))
 
     def _find_live(self, row: Row) -> Claim | None:
         found = self._read(row, lambda api: api.list_claims_of(row.video_id, row.target["asset_id"]))
@@ -158,10 +185,19 @@ class ClaimChanges:
 
     def _call[T](self, row: Row, call: Callable[[ContentId], T]) -> T:
         def guarded(token: str) -> T:
+            self._lease.keep()
             with breakers.guard("content_id", "change"):
                 return call(ContentId(config.setting("CONTENT_ID_URL"), token, row.target["content_owner"]))
 
         return self._account.call(guarded)
+
+
+def _is_made_by(journal: dict[str, Any], claim: Claim) -> bool:
+    """Tell whether the call of which the journal tells has made a claim: nobody else could at that time."""
+    if "at" not in journal or not claim.created_at:
+        return True
+    after = (datetime.fromisoformat(claim.created_at) - datetime.fromisoformat(journal["at"])).total_seconds()
+    return -CLOCKS_SECONDS <= after <= FUNCTION_SECONDS + CLOCKS_SECONDS
 
 
 def _state(claim: Claim) -> dict[str, Any]:

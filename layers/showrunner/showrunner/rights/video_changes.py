@@ -9,6 +9,7 @@ from typing import Any
 
 from showrunner import breakers, config, quotas
 from showrunner.accounts.youtube_access import Account
+from showrunner.aws.change_marks import Lease
 from showrunner.errors import PlatformRejected
 from showrunner.platforms.youtube_studio import Studio
 from showrunner.quotas import Ledger, Project
@@ -23,8 +24,9 @@ MOST_CONFLICTS = 3
 class VideoChanges:
     """One invocation's changes of the videos of a batch."""
 
-    def __init__(self, batch: Batch, tries: int, account: Account, ledger: Ledger) -> None:
+    def __init__(self, batch: Batch, tries: int, account: Account, ledger: Ledger, lease: Lease) -> None:
         self._batch, self._tries, self._account, self._ledger = batch, tries, account, ledger
+        self._lease = lease
         self._shown: dict[str, dict[str, Any]] = {}
 
     def prepare(self, rows: list[Row]) -> None:
@@ -75,6 +77,7 @@ class VideoChanges:
 
     def _call[T](self, call: Callable[[Studio], T]) -> T:
         def guarded(token: str) -> T:
+            self._lease.keep()
             with breakers.guard("youtube", "metadata"):
                 return call(Studio(config.setting("YOUTUBE_BASE_URL"), token))
 
