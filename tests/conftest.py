@@ -44,6 +44,7 @@ os.environ.update(
     LIVE_URL="ws://127.0.0.1:8001",
     # The real cost takes 240 ms of CPU per login, most of the suite's time. One test measures it.
     BCRYPT_COST="4",
+    AIRTABLE_CALLS_A_MONTH="1000",
     PRODUCTION_MACHINE_ARN="arn:aws:states:us-east-1:123456789012:stateMachine:production",
 )
 for _name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "SHOWRUNNER_HOME"):

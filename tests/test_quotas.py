@@ -167,3 +167,27 @@ def test_an_organisations_own_project_is_neither_divided_nor_pooled():
     assert quotas.units_by_organisation(own.name, NOON) == {}
     quotas.release_publication(own, 500, "a", "o-own", quotas.pacific_day(NOON))
     assert quotas.spent(own.name, "general", NOON) == 0
+
+
+def test_a_quota_of_a_month_begins_on_its_first_day(monkeypatch):
+    at = datetime(2027, 1, 31, 23, 59, tzinfo=UTC)
+
+    assert quotas.quota_day("airtable", at) == "2027-01-01"
+    assert quotas.quota_ends_at("airtable", at) == datetime(2027, 2, 1, tzinfo=UTC)
+    assert quotas.quota_ends_at("airtable", datetime(2026, 12, 1, tzinfo=UTC)) == datetime(
+        2027, 1, 1, tzinfo=UTC
+    )
+    # It is kept until then, however early it was used.
+    early = datetime(2027, 1, 1, tzinfo=UTC)
+    quotas.spend("airtable", "calls", 3, 1_000, early)
+    assert quotas.spent("airtable", "calls", at) == 3
+    assert quotas.spent("airtable", "calls", at + timedelta(minutes=1)) == 0
+
+
+def test_the_largest_of_what_a_platform_says_is_kept():
+    at = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    for used in (60, 97, 80):
+        quotas.observe("instagram", "account", used, at)
+
+    assert quotas.spent("instagram", "account", at) == 97
+    assert quotas.left(at)["instagram", "account"] == 3

@@ -54,7 +54,8 @@ class Base:
 
 @dataclass
 class App:
-    """A workspace. `calls` counts those of the month; `calls_a_month` is None for plans without a limit.
+    """A workspace on the plan Free. `calls` counts those of the month; `calls_a_month` is None for plans
+    without a limit. All calls have the app's token, which has a window too.
 
     `writes` counts the records that calls have named. With `factor` its clock runs so many times as fast.
     """
@@ -62,11 +63,18 @@ class App:
     token: str = "local"  # noqa: S105 - the launcher's default
     bases: dict[str, Base] = field(default_factory=dict)
     calls: int = 0
-    calls_a_month: int | None = None
+    calls_a_month: int | None = LIMITS["free_calls_a_month"]
     writes: int = 0
     refused: int = 0
     factor: float = 1.0
+    token_window: limits.Window | None = None
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
+
+    def window(self) -> limits.Window:
+        """Return the window of the token's calls."""
+        if self.token_window is None:
+            self.token_window = limits.Window(LIMITS["token_calls"], LIMITS["window_seconds"], self.factor)
+        return self.token_window
 
     def base(self, id_: str) -> Base:
         """Return a base, a new one if nobody has used it."""
@@ -121,7 +129,7 @@ def _call(app: App, base: Base, table: str, request: Request) -> Reply:
 def _limited(app: App, base: Base, scripted: str) -> Reply | None:
     """Return the refusal of a call over a limit, in one of Airtable's two forms."""
     now = time.monotonic() * app.factor
-    if now < base.penalty_until or base.window.take() or scripted == "rate_limit":
+    if now < base.penalty_until or app.window().take() or base.window.take() or scripted == "rate_limit":
         app.refused += scripted != "rate_limit"
         base.penalty_until = now + (0 if scripted == "rate_limit" else LIMITS["penalty_seconds"])
         words = "Rate limit exceeded. Please try again later"

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ MEDIA = (
 )
 # impressions, plays and video_views ended on 2025-04-21.
 METRICS = ("views", "reach", "total_interactions", "likes", "comments", "saves", "shares")
-OUTCOMES = ("limit", "transient", "bad_gateway", "truncated", "password_changed", "full")
+OUTCOMES = ("limit", "app_limit", "transient", "bad_gateway", "truncated", "password_changed", "full")
 # Posts with fewer viewers have no insights, as stories often do.
 FEW = "Not enough viewers for the media to show insights"
 # Followers grow from this moment on: 2026-01-01, in seconds.
@@ -56,8 +57,13 @@ class Grant(NamedTuple):
 class App:
     """An app at Instagram.
 
-    `figures`: name of the account -> fields of the profile that replace invented ones. `unknown`: names whose
-    insights are empty, as on the first days. `silent`: days (ISO dates) without insights of any account.
+    Calls are counted as Instagram counts them: those of each account in 24 hours, by how often its content
+    was seen (`impressions`), and those of the app in an hour, by its accounts. With `factor` the clock of
+    both runs so many times as fast.
+
+    `figures`: name of the account -> fields of the profile that replace invented ones. `unknown`: names
+    whose insights are empty, as on the first days. `silent`: days (ISO dates) without insights of any
+    account.
     """
 
     client_id: str = "local"
@@ -72,17 +78,54 @@ class App:
     long_tokens: dict[str, Grant] = field(default_factory=dict)
     refreshes: int = 0
     calls: int = 0
+    impressions: dict[str, int] = field(default_factory=dict)
+    factor: float = 1.0
+    windows: dict[str, limits.Window] = field(default_factory=dict)
+    app_window: limits.Window | None = None
+    # Of how many tokens the app's window is: their people are counted again only after a change.
+    counted_tokens: int = 0
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     token_outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
+    # Held while a window is made.
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
     def learn(self, known: Json) -> None:
-        """Apply `instagram` of POST /_state: figures, unknown, outcomes, token_outcomes, names revoked."""
+        """Apply `instagram` of POST /_state.
+
+        It has figures, impressions, unknown, outcomes, token_outcomes, and names revoked.
+        """
+        self.impressions.update(known.get("impressions", {}))
         self.figures.update(known.get("figures", {}))
         self.unknown.update(known.get("unknown", []))
         self.outcomes.add_all(known.get("outcomes", []))
         self.token_outcomes.add_all(known.get("token_outcomes", []))
         for person in known.get("revoked", []):
             self.revoke(person)
+
+    @property
+    def refused(self) -> int:
+        """Return how many calls were over a limit."""
+        return sum(each.refused for each in (*self.windows.values(), self.window_of_app()))
+
+    def window(self, person: str) -> limits.Window:
+        """Return the window of an account's calls, as large as its content was seen."""
+        seen = max(self.impressions.get(person, 0), LIMITS["least_impressions"])
+        with self.counting:
+            if person not in self.windows:
+                self.windows[person] = limits.Window(0, LIMITS["account_seconds"], self.factor)
+        self.windows[person].calls = LIMITS["calls_an_impression"] * seen
+        return self.windows[person]
+
+    def window_of_app(self) -> limits.Window:
+        """Return the window of all calls, as large as the app has accounts."""
+        with self.counting:
+            if self.app_window is None:
+                self.app_window = limits.Window(0, LIMITS["app_seconds"], self.factor)
+            if len(self.long_tokens) != self.counted_tokens:
+                self.counted_tokens = len(self.long_tokens)
+                people = {grant.person for grant in self.long_tokens.values()}
+                self.app_window.calls = LIMITS["app_calls_a_user"] * len(people)
+            return self.app_window
 
     def revoke(self, person: str) -> None:
         """End all tokens of a person, as they do in Instagram's settings."""
@@ -189,25 +232,54 @@ def _long(app: App, grant: Grant) -> Reply:
 def _call(app: App, request: Request, path: str) -> Reply:
     outcome = app.outcomes.take()
     scripted = outcome.name if outcome else ""
-    if refused := _failure(scripted):
-        return refused
+    if scripted != "limit" and (failed := _failure(scripted)):
+        return failed
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     grant = app.long_tokens.get(token)
     if grant is None or not grant.is_valid:
         return _error(401, 190, "Error validating access token.", 463)
     app.calls += 1
+    usage, refused = _counted(app, grant.person, scripted)
+    if refused:
+        return Reply(refused.status, refused.body, headers=usage)
     if path == "me":
         reply = _fields(request, PROFILE, lambda fields: _chosen(profile(app, grant.person), fields))
     elif path == "me/media":
         reply = _fields(request, MEDIA, lambda fields: _media(app, grant.person, fields), ("limit", "after"))
     else:
         reply = _insights(app, request, grant, path.partition("/")[0])
-    usage = {"type": "instagram", "total_cputime": 1, "total_time": 1}
-    usage |= {"call_count": 97, "estimated_time_to_regain_access": 9} if scripted == "full" else {}
-    header = json.dumps(
-        {user_id(grant.person): [{"call_count": 2, "estimated_time_to_regain_access": 0} | usage]}
-    )
-    return Reply(reply.status, reply.body, headers={"X-Business-Use-Case-Usage": header})
+    return Reply(reply.status, reply.body, headers=usage)
+
+
+def _counted(app: App, person: str, scripted: str) -> tuple[dict[str, str], Reply | None]:
+    """Count a call. Returns the headers about what is used, and the refusal if it was one too many.
+
+    https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+    """
+    account, all_calls = app.window(person), app.window_of_app()
+    refused, minutes = None, 0
+    if all_calls.take() or scripted == "app_limit":
+        refused = _error(400, 4, "Application request limit reached")
+    elif seconds := account.take():
+        minutes = -(-seconds // 60)
+        refused = _error(400, 80002, "There have been too many calls to this Instagram account.")
+    if scripted == "limit":
+        minutes, refused = 9, _failure(scripted)
+    used = {"full": 97, "limit": 100}.get(scripted, _percent(account))
+    if scripted == "full":
+        minutes = 9
+    times = {"total_cputime": 1, "total_time": 1}
+    of_account = {"type": "instagram", "call_count": used, "estimated_time_to_regain_access": minutes}
+    of_app = {"call_count": 100 if scripted == "app_limit" else _percent(all_calls)}
+    headers = {
+        "X-Business-Use-Case-Usage": json.dumps({user_id(person): [of_account | times]}),
+        "X-App-Usage": json.dumps(of_app | times),
+    }
+    return headers, refused
+
+
+def _percent(window: limits.Window) -> int:
+    return 100 * window.used() // window.calls
 
 
 def _fields(request: Request, known: tuple[str, ...], make: Any, more: tuple[str, ...] = ()) -> Reply:

@@ -26,12 +26,21 @@ class Window:
         self._times: deque[float] = deque()
         self._lock = threading.Lock()
 
+    def used(self) -> int:
+        """Return how many calls the window holds now."""
+        with self._lock:
+            self._forget(time.monotonic() * self.factor)
+            return len(self._times)
+
+    def _forget(self, now: float) -> None:
+        while self._times and self._times[0] <= now - self.seconds:
+            self._times.popleft()
+
     def take(self) -> int:
         """Count a call. Returns 0, or the seconds until the next is allowed, which are at least 1."""
         with self._lock:
             now = time.monotonic() * self.factor
-            while self._times and self._times[0] <= now - self.seconds:
-                self._times.popleft()
+            self._forget(now)
             self.most = max(self.most, len(self._times) + 1)
             if len(self._times) < self.calls:
                 self._times.append(now)

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 LIMITS = limits.of("tiktok")
 AUTHORIZE, TOKEN = "/v2/auth/authorize/", "/v2/oauth/token/"
 USER, VIDEOS = "/v2/user/info/", "/v2/video/list/"
-OUTCOMES = ("rate_limit", "internal_error", "bad_gateway", "truncated")
+OUTCOMES = ("rate_limit", "daily_quota", "internal_error", "bad_gateway", "truncated")
 # Field -> the scope that it needs.
 USER_FIELDS = (
     dict.fromkeys(("open_id", "union_id", "avatar_url", "display_name"), "user.info.basic")
@@ -232,6 +232,8 @@ def _scripted(outcomes: Outcomes) -> Reply | None:
     match outcome.name if outcome else "":
         case "rate_limit":
             return _error(429, "rate_limit_exceeded", "The API rate limit was exceeded.")
+        case "daily_quota":
+            return _error(429, "daily_quota_limit_exceeded", "The daily quota was exceeded.")
         case "internal_error":
             return _error(500, "internal_error", "Something is wrong.")
         case "bad_gateway":

@@ -157,6 +157,7 @@ def measure(
     counted = count()
     apps = [world.spotify_app.window, *world.tiktok_app.windows.values()]
     exceeded = sum(each.refused for each in apps) + world.airtable_app.refused + world.refused_for_quota
+    exceeded += world.instagram_app.refused
     calls = world.spent + world.spent_apart.total() + sum(world.calls[each] for each in feeds.PATHS)
     calls += world.spotify_app.calls + world.tiktok_app.calls
     calls += world.instagram_app.calls + world.airtable_app.calls
@@ -310,15 +311,17 @@ def on(
     from showrunner import rates
 
     world = stand_ins.World(seeded=True)
-    for app in (world.spotify_app, world.airtable_app):
+    for app in (world.spotify_app, world.airtable_app, world.instagram_app):
         app.factor = FACTOR
+    numbers = limits.of("airtable")
+    world.airtable_app.calls_a_month = numbers["team_calls_a_month"]
     numbers = limits.of("spotify")
     world.spotify_app.window = limits.Window(numbers["window_calls"], numbers["window_seconds"], FACTOR)
     numbers = limits.of("tiktok")
     for path in ("/v2/user/info/", "/v2/video/list/"):
         window = limits.Window(numbers["window_calls"], numbers["window_seconds"], FACTOR)
         world.tiktok_app.windows[path] = window
-    for name in ("SPOTIFY", "TIKTOK", "INSTAGRAM_ACCOUNT", "AIRTABLE_BASE"):
+    for name in ("SPOTIFY", "TIKTOK", "INSTAGRAM_ACCOUNT", "AIRTABLE_BASE", "AIRTABLE"):
         rate = getattr(rates, name)
         setattr(rates, name, rate._replace(calls=rate.calls * FACTOR, burst=rate.burst * 10))
     serving = stand_ins.server(world, 0)
@@ -326,6 +329,7 @@ def on(
     handler = cast("type[stand_ins.Handler]", serving.RequestHandlerClass)
     handler.protocol_version, handler.wbufsize, handler.disable_nagle_algorithm = "HTTP/1.1", -1, True
     configure(f"http://127.0.0.1:{serving.server_port}", stage["organisation_id"], world.key)
+    os.environ["AIRTABLE_CALLS_A_MONTH"] = str(world.airtable_app.calls_a_month)
     ids = follow(stage["organisation_id"], artists)
     connect(world, stage["organisation_id"], ids[:connected])
     with workers() as pool:

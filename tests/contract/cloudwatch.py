@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 
 from tests.contract.template import Json
 
-# A Metrics Insights query that returns the largest sum of a group:
+# Metrics Insights queries: one returns the largest sum of a group, one the least value of each group.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html
 LARGEST = re.compile(
     r'SELECT SUM\("(?P<metric>[^"]+)"\) FROM SCHEMA\("(?P<namespace>[^"]+)", (?P<group>\w+)\) '
     r"GROUP BY (?P=group) ORDER BY SUM\(\) DESC LIMIT 1"
+)
+LEAST = re.compile(
+    r'SELECT MIN\("(?P<metric>\w+)"\) FROM SCHEMA\("(?P<namespace>\w+)", (?P<dimensions>[\w, ]+)\) '
+    r"WHERE stage = '(?P<stage>[^']+)' GROUP BY (?P<group>[\w, ]+)"
 )
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
@@ -41,6 +45,8 @@ class Unsupported(Exception):
 
 def state(alarm: Json, points: list[Point]) -> str:
     """ALARM, OK or INSUFFICIENT_DATA of an alarm (its properties) after these points and no others."""
+    if query := _query(alarm, LEAST):
+        return _state_of_groups(alarm, points, query)
     periods = int(alarm["EvaluationPeriods"])
     values = [_value(alarm, points, number) for number in range(periods)]
     missing = alarm.get("TreatMissingData", "missing")
@@ -55,6 +61,29 @@ def state(alarm: Json, points: list[Point]) -> str:
     return "ALARM" if sum(breaching) >= int(alarm.get("DatapointsToAlarm", periods)) else "OK"
 
 
+def _state_of_groups(alarm: Json, points: list[Point], query: re.Match[str]) -> str:
+    """Return ALARM if any group is: each has a state of its own (its contributors).
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-alarms.html
+    """
+    [metric] = metrics(alarm)
+    names = query["dimensions"].split(", ")
+    assert {"stage", *query["group"].split(", ")} == set(names), "each group is one metric"
+    groups = {
+        tuple(sorted(point.dimensions.items()))
+        for point in points
+        if set(point.dimensions) == set(names) and point.dimensions["stage"] == query["stage"]
+    }
+    plain = {name: alarm[name] for name in alarm if name != "Metrics"} | {"Statistic": "Minimum"}
+    states = {
+        state(
+            plain | metric | {"Dimensions": [{"Name": name, "Value": value} for name, value in group]}, points
+        )
+        for group in groups
+    }
+    return "ALARM" if "ALARM" in states else "OK"
+
+
 def metrics(alarm: Json) -> list[Json]:
     """The metrics that an alarm looks at: Namespace, MetricName, Dimensions, Stat, Period."""
     if "Metrics" not in alarm:
@@ -67,7 +96,12 @@ def metrics(alarm: Json) -> list[Json]:
                 "Stat": stat,
             }
         ]
-    if query := _query(alarm):
+    if query := _query(alarm, LEAST):
+        named = {"Namespace": query["namespace"], "MetricName": query["metric"]}
+        dimensions = [{"Name": each, "Value": ""} for each in query["dimensions"].split(", ")]
+        period = alarm["Metrics"][0]["Period"]
+        return [{**named, "Dimensions": dimensions, "Stat": "Minimum", "Period": period}]
+    if query := _query(alarm, LARGEST):
         named = {"Namespace": query["namespace"], "MetricName": query["metric"], "Dimensions": []}
         return [{**named, "Stat": "Sum", "Period": alarm["Metrics"][0]["Period"], "Group": query["group"]}]
     stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
@@ -77,7 +111,7 @@ def metrics(alarm: Json) -> list[Json]:
 def _value(alarm: Json, points: list[Point], number: int) -> float | None:
     """Of the `number`-th period before now; None without a datapoint."""
     looked_at = metrics(alarm)
-    if _query(alarm):
+    if _query(alarm, LARGEST):
         return _largest(looked_at[0], points, number)
     values = [_statistic(each, points, number) for each in looked_at]
     if "Metrics" not in alarm:
@@ -92,10 +126,10 @@ def _value(alarm: Json, points: list[Point], number: int) -> float | None:
     return together[returned[0]["Expression"]](value or 0 for value in values)
 
 
-def _query(alarm: Json) -> re.Match[str] | None:
-    """Return the parts of the alarm's Metrics Insights query, None if it has none."""
+def _query(alarm: Json, form: re.Pattern[str]) -> re.Match[str] | None:
+    """Return the parts of the alarm's Metrics Insights query, None if it has none of this form."""
     found = alarm.get("Metrics", [])
-    return LARGEST.fullmatch(text(found[0]["Expression"])) if len(found) == 1 else None
+    return form.fullmatch(text(found[0]["Expression"])) if len(found) == 1 else None
 
 
 def _largest(metric: Json, points: list[Point], number: int) -> float | None:

@@ -70,7 +70,7 @@ OURS = {
         name: ("layers/showrunner/showrunner/metrics/fetching.py", {"service", "function", "platform"})
         for name in ("FetchFailures", "FetchDuration", "FetchCredentialsRejected")
     },
-    "FetchQuotaLeft": ("layers/showrunner/showrunner/metrics/collection.py", {"service", "function"}),
+    "QuotaLeft": ("layers/showrunner/showrunner/metrics/collection.py", {"platform", "bucket", "stage"}),
     "ChannelReportsStanding": (
         "layers/showrunner/showrunner/metrics/item_collection.py",
         {"service", "function"},
@@ -100,6 +100,11 @@ def asked(name: str, function: str, platform: str, values: list[float]) -> list[
         point._replace(dimensions=point.dimensions | {"platform": platform})
         for point in fetch(name, function, values)
     ]
+
+
+def quota_left(platform: str, bucket: str, value: float, stage: str = "${Stage}") -> list[Point]:
+    dimensions = {"platform": platform, "bucket": bucket, "stage": stage}
+    return [Point("Showrunner", "QuotaLeft", dimensions, value)]
 
 
 def queue(name: str, metric: str, value: float) -> Point:
@@ -320,9 +325,10 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         asked("FetchCredentialsRejected", "SocialFunction", "instagram", [1]),
         asked("FetchCredentialsRejected", "SocialFunction", "instagram", [0]),
     ),
+    # A quota of another stage is no concern of this one.
     "FetchQuotaLow": (
-        fetch("FetchQuotaLeft", "CollectFunction", [80, 9]),
-        fetch("FetchQuotaLeft", "CollectFunction", [80, 11]),
+        quota_left("youtube", "search", 9) + quota_left("youtube", "general", 80),
+        quota_left("youtube", "search", 11) + quota_left("airtable", "calls", 9, stage="other"),
     ),
     "ChannelReportsStand": (
         fetch("ChannelReportsStanding", "CollectFunction", [2, 1]),
@@ -486,6 +492,8 @@ def test_every_alarm_names_a_resource_of_its_template():
         for metric in cloudwatch.metrics(alarm):
             if metric["Namespace"] in FILTERED:
                 continue  # its metric filter names the log group, and its name has the stage
+            if any(each["Name"] == "stage" for each in metric["Dimensions"]):
+                continue  # a query that names the stage
             named = {value for each in metric["Dimensions"] for value in references(each["Value"])}
             assert named, name
             assert named <= ids, name

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.request import Request, urlopen
 
 import pytest
+import requests
 
 from functions.airtable import app as airtable
 from functions.collect import app as collect
 from functions.load import app as load
-from showrunner import rates
+from showrunner import quotas, rates
 from showrunner.aws import s3, sdk, ssm
 from showrunner.database import db
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable
@@ -170,6 +171,45 @@ def test_too_many_calls_rest_for_30_seconds_and_a_spent_month_is_skipped(client,
     assert airtable.handler(batch, None)["state"] == "skipped"
     assert app.calls == 1
     assert plan("second") != []  # it stays due
+
+
+def test_the_calls_of_a_month_are_counted_and_end_at_the_plans_number(
+    client, tx, app, unhurried, monkeypatch
+):
+    monkeypatch.setenv("AIRTABLE_CALLS_A_MONTH", "1")
+    add(client, 11)
+    first, second = plan("first")
+
+    assert airtable.handler(first, None)["state"] == "fetched"
+    assert airtable.handler(second, None)["state"] == "skipped"
+
+    assert (app.calls, quotas.spent("airtable", "calls")) == (1, 1)
+    assert quotas.left()["airtable", "calls"] == 0
+    monkeypatch.setenv("AIRTABLE_CALLS_A_MONTH", "0")  # a plan without a limit
+    assert airtable.handler(second, None)["state"] == "fetched"
+    assert ("airtable", "calls") not in quotas.limits()
+
+
+def test_a_month_that_somebody_else_has_spent_is_shown(client, tx, app, unhurried):
+    add(client, 1)
+    [batch] = plan("first")
+    app.calls_a_month = 0
+
+    assert airtable.handler(batch, None)["state"] == "skipped"
+
+    assert quotas.left()["airtable", "plan"] == 0
+
+
+def test_the_stand_in_refuses_the_51st_call_of_a_second_over_all_bases(app):
+    app.factor = 1e-6  # its clock stands nearly still
+    answers = []
+    for number in range(51):
+        url = f"{fetching.config.setting('AIRTABLE_BASE_URL')}/v0/app{number:014}/Catalogue"
+        asked = requests.get(url, headers={"Authorization": "Bearer local"}, timeout=5)
+        answers.append(asked.status_code)
+
+    assert answers == [200] * 50 + [429]
+    assert rates.AIRTABLE.calls == 50
 
 
 def test_the_month_ends_on_its_first_day():

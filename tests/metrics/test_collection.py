@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from showrunner.database import db
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, StorageMissing
 from showrunner.metrics import collection
 from showrunner.store.metrics import accounts
-from tests.conftest import add_organisation, put_secrets
+from tests.conftest import ROOT, add_organisation, put_secrets
 from tests.metrics.conftest import count_points, run
 
 CHANNEL, OTHER = "UC" + "a" * 22, "UC" + "b" * 22
@@ -278,6 +279,39 @@ def test_without_artists_the_hourly_run_does_not_ask_the_database(client, tx, wo
     assert collect.handler({"run": "third"}, None)["batches"] == 1
     assert not schedules.is_work_due("metrics")
     assert schedules.is_work_due("metrics", (datetime.now(UTC) + timedelta(hours=23, minutes=50)).timestamp())
+
+
+def test_every_hour_writes_what_is_left_of_each_quota_that_was_used(tx, world, capsys):
+    quotas.spend("youtube", "search", 95, 100)
+    quotas.spend("spotify", "calls", 450, quotas.SPOTIFY_CALLS_A_DAY)
+    quotas.observe("instagram", "account", 97)
+    quotas.reserve("youtube", "refresh", 60, 60, "a person")  # our own limit: no platform's quota
+    collect.handler({"run": "first"}, None)
+    capsys.readouterr()
+
+    assert collect.handler({"run": "without-work"}, None)["batches"] == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "QuotaLeft" in line]
+    left = {(line["platform"], line["bucket"]): line["QuotaLeft"] for line in lines}
+    assert left == {("youtube", "search"): 5, ("spotify", "calls"): 50, ("instagram", "account"): 3}
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert (directive["Dimensions"], line["stage"]) == ([["platform", "bucket", "stage"]], "test")
+
+
+def test_every_bucket_that_a_call_is_counted_in_is_measured_and_shown():
+    """Each ledger that the code spends from is a row of limits()."""
+    sources = (ROOT / "layers" / "showrunner" / "showrunner").rglob("*.py")
+    used = {
+        (project, bucket)
+        for source in sources
+        for project, bucket in re.findall(
+            r'(?:Ledger|spend|reserve|observe)\(\s*"(\w+)", "(\w+)"', source.read_text(encoding="utf-8")
+        )
+    }
+
+    assert used
+    assert used <= quotas.limits().keys()
 
 
 # ------------------------------------------------------------------------------------------------ Failures

@@ -7,16 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 
 from functions.load import app as load
 from functions.social import app as social
 from local.platforms import instagram as instagram_stand_in
 from local.platforms import tiktok as tiktok_stand_in
-from showrunner import rates
+from showrunner import quotas, rates
 from showrunner.aws import dynamodb, s3, schedules, sdk, ssm
 from showrunner.database import db
 from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
-from showrunner.metrics import clients, collection, fetching, grants
+from showrunner.metrics import clients, collection, connected_fetching, fetching, grants
+from showrunner.platforms import instagram
+from showrunner.platforms.http import Answer
 from showrunner.store.metrics import accounts
 from tests.accounts.calls import emails_to
 from tests.conftest import put_secrets
@@ -461,7 +464,6 @@ def test_posts_that_few_people_saw_disconnect_nobody(person, apps, artist):
         ("instagram", "transient"),
         ("instagram", "bad_gateway"),
         ("instagram", "truncated"),
-        ("instagram", "limit"),
     ],
 )
 def test_a_failure_of_the_platform_disconnects_nobody(person, apps, artist, platform, outcome):
@@ -494,6 +496,129 @@ def test_an_account_whose_calls_are_used_up_waits_as_long_as_instagram_says(pers
     assert later["state"] == "later"
     assert 500 < later["wait_seconds"] <= 540
     assert rates.available(f"instagram:{artist}", rates.INSTAGRAM_ACCOUNT) == 0
+
+
+# ------------------------------------------------------------------------------------------------ Limits
+
+
+def test_calls_of_an_account_that_instagram_refuses_are_no_failure_and_wait(person, apps, artist):
+    connect(person, artist, "instagram")
+    batch = batch_of("instagram")
+    apps.instagram_app.outcomes.add("limit")
+
+    later = social.handler(batch, None)
+    calls = apps.instagram_app.calls
+    again = social.handler(batch, None)
+
+    assert (later["state"], 500 < later["wait_seconds"] <= 540) == ("later", True)
+    assert (again["state"], apps.instagram_app.calls) == ("later", calls)  # nobody asks meanwhile
+    assert dynamodb.find("breaker#instagram", "state") is None
+    assert quotas.spent("instagram", "account") == 100
+    rates.check(connected_fetching.INSTAGRAM_APP)  # other accounts go on
+
+
+def test_when_the_apps_calls_are_spent_no_account_is_asked(person, apps, artist):
+    connect(person, artist, "instagram")
+    batch = batch_of("instagram")
+    apps.instagram_app.outcomes.add("app_limit")
+
+    assert social.handler(batch, None)["state"] == "skipped"  # for an hour
+    calls = apps.instagram_app.calls
+    # Of another artist: the account's own bucket knows nothing.
+    sdk.client("dynamodb").delete_item(
+        TableName=os.environ["STATE_TABLE"],
+        Key={"pk": {"S": f"rate#instagram:{artist}"}, "sk": {"S": "bucket"}},
+    )
+
+    assert social.handler(batch, None)["state"] == "skipped"
+    assert apps.instagram_app.calls == calls
+    assert quotas.spent("instagram", "app") == 100
+
+
+def test_figures_that_came_before_an_accounts_limit_are_kept(person, apps, artist, monkeypatch):
+    """Five calls are left for it: profile, posts and insights come, and those of two of twelve posts."""
+    apps.instagram_app.figures["ada"] = {"media_count": 12}
+    monkeypatch.setitem(instagram_stand_in.LIMITS, "calls_an_impression", 8)
+    connect(person, artist, "instagram")
+
+    assert run("first", "instagram").states == ["fetched"]
+    items = person("GET", f"/api/v1/artists/{artist}/items?kind=post").body["items"]
+    # Three of the eight are for the missing days of a new account.
+    assert sum("views" in each["figures"] for each in items) == 2
+    # From 95 % on nobody asks, so Instagram has refused none.
+    assert apps.instagram_app.refused == 0
+
+
+def test_a_token_is_used_for_longer_if_its_renewal_meets_a_limit(person, apps, artist):
+    connect(person, artist, "instagram")
+    account = account_of(person, artist, "instagram")
+    apps.instagram_app.token_outcomes.add("limit")
+
+    assert grants.access_token(account, _refresh("instagram"), now=time.time() + 59 * 86_400)
+    assert apps.instagram_app.refreshes == 0
+
+
+@pytest.mark.parametrize(
+    ("account_calls", "app_calls", "code", "header"),
+    [(3, 200, 80002, "x-business-use-case-usage"), (4_800, 3, 4, "x-app-usage")],
+)
+def test_the_stand_in_refuses_the_call_that_is_too_many(
+    person, apps, artist, monkeypatch, account_calls, app_calls, code, header
+):
+    monkeypatch.setitem(instagram_stand_in.LIMITS, "calls_an_impression", account_calls)
+    monkeypatch.setitem(instagram_stand_in.LIMITS, "app_calls_a_user", app_calls)
+    connect(person, artist, "instagram")
+    [token] = apps.instagram_app.long_tokens
+    url = f"{os.environ['INSTAGRAM_API_URL']}/v26.0/me?fields=username"
+
+    answers = [requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5) for _ in range(4)]
+
+    assert [each.status_code for each in answers] == [200, 200, 200, 400]
+    assert answers[-1].json()["error"]["code"] == code
+    assert '"call_count": 33' in answers[0].headers[header]
+    assert '"call_count": 100' in answers[-1].headers[header]
+    assert apps.instagram_app.refused == 1
+
+
+def test_what_headers_of_instagram_may_say_is_read_or_left():
+    def usage(**headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return instagram.usage(Answer(200, named, b"{}"))
+
+    account = {"call_count": 28, "total_cputime": 25, "total_time": 96, "estimated_time_to_regain_access": 0}
+    full = account | {"call_count": 100, "estimated_time_to_regain_access": 7}
+    assert usage(x_business_use_case_usage=json.dumps({"1": [account]})) == (96, 3_600, 0, 0)
+    assert usage(x_business_use_case_usage=json.dumps({"1": [account], "2": [full]})) == (100, 3_600, 0, 0)
+    assert usage(x_app_usage=json.dumps({"call_count": 95})) == (0, 0, 95, 3_600)
+    for odd in ("", "[]", "null", '{"1": 3}', '{"1": ["a"]}', '{"1": [{"call_count": "many"}]}', "{"):
+        assert usage(x_business_use_case_usage=odd, x_app_usage=odd) == (0, 0, 0, 0)
+
+
+def test_a_daily_quota_of_tiktok_stops_all_calls_until_midnight_utc(person, apps, artist):
+    connect(person, artist, "tiktok")
+    batch = batch_of("tiktok")
+    apps.tiktok_app.outcomes.add("daily_quota")
+
+    assert social.handler(batch, None)["state"] == "skipped"
+    calls = apps.tiktok_app.calls
+    assert social.handler(batch, None)["state"] == "skipped"
+
+    assert apps.tiktok_app.calls == calls
+    end = rates._find("tiktok", datetime.now(UTC))["paused_until"]
+    assert datetime.fromtimestamp(end / 1_000_000, UTC).time().isoformat() == "00:00:00"
+
+
+def test_a_burst_that_tiktok_refuses_stops_all_calls_for_its_minute(person, apps, artist):
+    connect(person, artist, "tiktok")
+    batch = batch_of("tiktok")
+    apps.tiktok_app.outcomes.add("rate_limit")
+
+    first = social.handler(batch, None)
+
+    assert (first["state"], first["wait_seconds"]) == ("later", 60)
+    calls = apps.tiktok_app.calls
+    assert social.handler(batch, None)["state"] == "later"
+    assert apps.tiktok_app.calls == calls
 
 
 # ------------------------------------------------------------------------------------------------ Others

@@ -204,7 +204,6 @@ def test_failures_durations_and_refused_keys_are_measured(app, artist, monkeypat
     assert {value for name, value in named if name == "platform"} == {"spotify"}
     assert [value for name, value in measured if name == "FetchCredentialsRejected"] == [1]
     assert all(0 < value < 60_000 for name, value in measured if name == "FetchDuration")
-    assert [value for name, value in measured if name == "FetchQuotaLeft"] == [100]
 
 
 def test_an_expired_token_is_replaced_at_once(app, artist):
@@ -331,7 +330,8 @@ def test_an_app_in_development_mode_gets_albums_one_by_one_and_no_popularity(cli
 def test_24_runs_of_a_development_app_stay_within_its_calls_of_a_day():
     calls = collection.SPOTIFY_DEVELOPMENT.calls + sum(each.calls for each in readings.SPOTIFY_DEVELOPMENT)
 
-    assert 24 * calls <= quotas.SPOTIFY_CALLS_A_DAY
+    # With less than a tenth left an alarm goes off.
+    assert 24 * calls <= 0.9 * quotas.SPOTIFY_CALLS_A_DAY
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from showrunner import config
 from showrunner.aws import dynamodb, rpc
 from showrunner.errors import QuotaExceeded
 
@@ -52,10 +53,21 @@ BUCKETS = {
     ("commons", "search"): COMMONS_SEARCHES_A_DAY,
     ("nasa", "search"): NASA_SEARCHES_A_DAY,
     ("spotify", "calls"): SPOTIFY_CALLS_A_DAY,
+    # Instagram says in percent how much of its limits is used: the most that any account, or our app, has
+    # used today. https://developers.facebook.com/docs/graph-api/overview/rate-limiting
+    ("instagram", "account"): 100,
+    ("instagram", "app"): 100,
+    # 100 once Airtable has said that the month's calls of the plan are spent, whoever used them.
+    ("airtable", "plan"): 100,
 }
+# Buckets whose limit is our own: nothing at the platform ends with them.
+_OURS = frozenset({("youtube", "refresh")})
 # Platforms whose quota days don't begin in Los Angeles, as Google's do. Spotify doesn't say when; the margin
-# of its bucket covers the difference.
-_ZONES = {"spotify": "UTC"}
+# of its bucket covers the difference. Instagram's windows roll; TikTok renews its daily quotas at this time:
+# https://developers.tiktok.com/doc/research-api-faq.
+_ZONES = {"spotify": "UTC", "instagram": "UTC", "tiktok": "UTC", "airtable": "UTC"}
+# Platforms whose quotas are those of a month: its first day stands for it.
+_MONTHLY = frozenset({"airtable"})
 
 
 class Project(NamedTuple):
@@ -88,6 +100,8 @@ PUBLICATIONS_OF = "publications#"
 # and pauses the bucket for minutes only.
 FRESH_SECONDS = 1800
 PAUSED_SECONDS = 300
+# A bucket is kept for so long after its end: calls that began before it are settled, and yesterday's shown.
+_KEPT_SECONDS = 2 * 86_400
 
 
 @cache
@@ -117,15 +131,20 @@ def pacific_midnight(now: datetime) -> datetime:
 
 
 def quota_day(project: str, now: datetime) -> str:
-    """Return the project's quota day that holds `now`, as a date of the zone in which its days begin."""
-    return now.astimezone(_zone(project)).date().isoformat()
+    """Return the project's quota day that holds `now`, as a date of the zone in which its days begin.
+
+    For a quota of a month that is the month's first day.
+    """
+    day = now.astimezone(_zone(project)).date()
+    return (day.replace(day=1) if project in _MONTHLY else day).isoformat()
 
 
 def quota_ends_at(project: str, now: datetime) -> datetime:
-    """Return when the project's quota day that holds `now` ends, in UTC."""
-    zone = _zone(project)
-    day = now.astimezone(zone).date() + timedelta(days=1)
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    """Return when the project's quota day, or month, that holds `now` ends, in UTC."""
+    zone, day = _zone(project), date.fromisoformat(quota_day(project, now))
+    # 31 days after a month's first is always the next month.
+    end = (day + timedelta(days=31)).replace(day=1) if project in _MONTHLY else day + timedelta(days=1)
+    return datetime(end.year, end.month, end.day, tzinfo=zone).astimezone(UTC)
 
 
 @cache
@@ -299,7 +318,7 @@ def _take(
     values = {
         ":units": dynamodb.typed(units),
         ":most": dynamodb.typed(limit - units),
-        ":end": dynamodb.typed(second + 3 * 86_400),
+        ":end": dynamodb.typed(int(quota_ends_at(project, at).timestamp()) + _KEPT_SECONDS),
         ":now": dynamodb.typed(second),
     }
     if share:
@@ -415,7 +434,44 @@ def _spent(project: str, bucket: str, now: datetime, share: str | None = None) -
         retry_at = min(next_attempt_at(now), pacific_midnight(now) - timedelta(hours=24 - SHARED_FROM_HOUR))
         return QuotaExceeded(f"Today's share of {bucket} for {share} is spent.", retry_at)
     retry_at = quota_ends_at(project, now) if project in _ZONES else next_attempt_at(now)
-    return QuotaExceeded(f"Today's quota of {bucket} is spent.", retry_at)
+    time = "This month" if project in _MONTHLY else "Today"
+    return QuotaExceeded(f"{time}'s quota of {bucket} at {project} is spent.", retry_at)
+
+
+def limits() -> dict[tuple[str, str], int]:
+    """Return the units of each bucket by (project, bucket), those of the stage's plans too."""
+    calls = airtable_calls_a_month()
+    return BUCKETS | ({("airtable", "calls"): calls} if calls else {})
+
+
+def airtable_calls_a_month() -> int:
+    """Return the calls of a month that the stage's plan at Airtable has, 0 without a limit."""
+    return int(config.setting("AIRTABLE_CALLS_A_MONTH"))
+
+
+def observe(project: str, bucket: str, used: int, now: datetime | None = None) -> None:
+    """Record what a platform says is used of a bucket. The largest figure of a day is kept."""
+    at = now or datetime.now(UTC)
+    update = {
+        "UpdateExpression": "SET used = :used, expires_at = :end",
+        "ConditionExpression": "attribute_not_exists(used) OR used < :used",
+        "ExpressionAttributeValues": {
+            ":used": dynamodb.typed(used),
+            ":end": dynamodb.typed(int(quota_ends_at(project, at).timestamp()) + _KEPT_SECONDS),
+        },
+    }
+    _update(project, bucket, quota_day(project, at), update)
+
+
+def left(now: datetime | None = None) -> dict[tuple[str, str], float]:
+    """Return how much of each platform's quotas is left, in percent, of those that were used today."""
+    at = now or datetime.now(UTC)
+    found = {}
+    for (project, bucket), limit in limits().items():
+        used = 0 if (project, bucket) in _OURS else spent(project, bucket, at)
+        if used:
+            found[project, bucket] = max(0.0, 100 - 100 * used / limit)
+    return found
 
 
 def spent(project: str, bucket: str, now: datetime | None = None) -> int:

@@ -51,14 +51,17 @@ YOUTUBE_REPORTING = Rate(684, 60, burst=20)
 # Instagram counts by account and says in its answers how much is left. This bound is our own: a collection is
 # three calls.
 INSTAGRAM_ACCOUNT = Rate(60, 3600, burst=30)
-# https://airtable.com/developers/web/api/rate-limits: five a second for each base, 30 s of rest after more.
+# https://airtable.com/developers/web/api/rate-limits: five a second for each base, 30 s of rest after more,
+# and 50 a second for all tokens of a person.
 AIRTABLE_BASE = Rate(5, 1)
+AIRTABLE = Rate(50, 1, burst=3)
 # The buckets of the stage, which platform admins see.
 RATES = {
     "spotify": SPOTIFY,
     "tiktok": TIKTOK,
     "youtube_analytics": YOUTUBE_ANALYTICS,
     "youtube_reporting": YOUTUBE_REPORTING,
+    "airtable": AIRTABLE,
 }
 
 
@@ -122,6 +125,14 @@ def pause(bucket: str, seconds: float, now: datetime | None = None) -> datetime:
     }
     _update(bucket, update)
     return until
+
+
+def check(bucket: str, now: datetime | None = None) -> None:
+    """Raise QuotaExceeded with its end while there is a pause in the bucket. Reserves no call."""
+    at = now or datetime.now(UTC)
+    until = _find(bucket, at).get("paused_until", 0)
+    if until > _microseconds(at):
+        raise QuotaExceeded(f"{bucket} has asked for a pause.", _time(until))
 
 
 def available(bucket: str, rate: Rate, now: datetime | None = None) -> int:

@@ -135,7 +135,7 @@ def list_quotas(request: Request) -> dict[str, Any]:
         quotas.own_project(each["organisation_id"], each["units_a_day"], each["inserts_a_day"])
         for each in brought
     ]
-    buckets = {**quotas.BUCKETS} | {
+    buckets = quotas.limits() | {
         (project.name, bucket): limit
         for project in own
         for bucket, limit in (("general", project.units), ("insert", project.inserts))

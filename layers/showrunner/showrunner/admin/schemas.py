@@ -186,6 +186,11 @@ class OrganisationUnits(Result):
 
 
 class PlatformQuota(Result):
+    """What is used of a quota in its day; Airtable's is of a month, and `day` is its first one.
+
+    Those of Instagram, and Airtable's `plan`, are percentages, as the platform's answers say them.
+    """
+
     project: str
     bucket: str
     day: str

@@ -21,6 +21,7 @@ from showrunner.metrics.archive import Batch
 from showrunner.metrics.fetching import Result
 from showrunner.platforms import google, instagram_statistics, tiktok_statistics, youtube_reports
 from showrunner.platforms.credentials import TokenRefused
+from showrunner.platforms.instagram import CallsSpent, Usage
 
 # Views of an account with more videos are unknown: a page of 20 is a call.
 MOST_PAGES = 5
@@ -28,6 +29,10 @@ MOST_PAGES = 5
 FIRST_DAYS = 365
 # Insights of an account's newest posts are a call each, and begin within this time of the function's 120 s.
 MOST_POSTS, POSTS_SECONDS = 10, 60
+# The bucket of pauses for all accounts: each of them has a bucket for its calls.
+INSTAGRAM_APP = "instagram"
+# Less than half of a limit is no news, and costs no request to the state table.
+NOTED_PERCENT = 50
 
 
 def fetch(batch: Batch) -> Result:
@@ -111,7 +116,7 @@ def _ask_reports(batch: Batch) -> bytes:
 
 def _analytics(calls: rates.Calls, call: Callable[[], dict[str, Any]], *, coming: int = 1) -> dict[str, Any]:
     calls.take(coming)
-    with breakers.guard("youtube", "analytics"):
+    with fetching.heeding("youtube", "youtube_analytics"), breakers.guard("youtube", "analytics"):
         return call()
 
 
@@ -139,7 +144,7 @@ def _ask_tiktok(batch: Batch) -> bytes:
 
 def _tiktok(calls: rates.Calls, call: Callable[[], bytes], *, coming: int = 1) -> bytes:
     calls.take(coming)
-    with breakers.guard("tiktok", "figures"):
+    with fetching.heeding("tiktok"), breakers.guard("tiktok", "figures"):
         return call()
 
 
@@ -149,12 +154,14 @@ def _ask_instagram(batch: Batch) -> bytes:
     Three answers, of which `insights` is about `day`; those about missing days by day; and the insights of
     the newest posts by id.
     """
+    # Nobody calls while the app's calls are spent: refused ones make it longer.
+    rates.check(INSTAGRAM_APP)
     until = time.monotonic() + POSTS_SECONDS
     token, client = _token(batch), clients.client_of_instagram()
     [account_id] = batch.accounts
     now = datetime.now(UTC)
     calls = rates.Calls(f"instagram:{batch.artist_id}", rates.INSTAGRAM_ACCOUNT)
-    account: dict[str, Callable[[], tuple[dict[str, Any], float | None]]] = {
+    account: dict[str, Callable[[], tuple[dict[str, Any], Usage]]] = {
         "profile": lambda: client.profile(token),
         "media": lambda: client.media(token),
         "insights": lambda: client.insights(token, account_id, now),
@@ -185,12 +192,25 @@ def _ask_instagram(batch: Batch) -> bytes:
 
 
 def _instagram(
-    calls: rates.Calls, call: Callable[[], tuple[dict[str, Any], float | None]], coming: int
+    calls: rates.Calls, call: Callable[[], tuple[dict[str, Any], Usage]], coming: int
 ) -> dict[str, Any]:
     calls.take(coming)
-    with breakers.guard("instagram", "figures"):
-        answer, seconds = call()
-    if seconds is not None:
-        # The answer counts; the next call waits.
-        calls.pause(seconds)
+    try:
+        with breakers.guard("instagram", "figures"):
+            answer, usage = call()
+    except CallsSpent as error:
+        _heed(calls, error.usage)
+        raise
+    _heed(calls, usage)
     return answer
+
+
+def _heed(calls: rates.Calls, usage: Usage) -> None:
+    """Record what is used of Instagram's limits, and let the next calls wait where one is nearly spent."""
+    for bucket, used in (("account", usage.account), ("app", usage.app)):
+        if used >= NOTED_PERCENT:
+            quotas.observe("instagram", bucket, min(used, 100))
+    if usage.app_seconds:
+        rates.pause(INSTAGRAM_APP, usage.app_seconds)
+    if seconds := max(usage.account_seconds, usage.app_seconds):
+        calls.pause(seconds)

@@ -1,9 +1,10 @@
 """Ask a platform for the figures of a batch and archive its answer. Uses no database."""
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -170,23 +171,31 @@ def _call_spotify(call: Callable[[], bytes], *, is_extended: bool) -> bytes:
     rates.reserve("spotify", rates.SPOTIFY)
     day = None if is_extended else ledger.spend(1)
     try:
-        with breakers.guard("spotify", "artists"):
+        with heeding("spotify"), breakers.guard("spotify", "artists"):
             return call()
-    except QuotaExceeded as error:
-        raise QuotaExceeded(error.message, _pause_for_quota(error)) from error
     except PlatformUnavailable as error:
         if not error.was_sent and day:
             ledger.give_back(1, day)
-        if error.was_sent and error.retry_after is not None:
-            rates.pause("spotify", error.retry_after)
         raise
 
 
-def _pause_for_quota(error: QuotaExceeded) -> datetime:
-    """Let nobody call until Spotify's quota is renewed. Without a time from Spotify that is the next day."""
-    now = datetime.now(UTC)
-    until = error.retry_at or quotas.quota_ends_at("spotify", now)
-    return rates.pause("spotify", (until - now) / timedelta(seconds=1), now)
+@contextlib.contextmanager
+def heeding(platform: str, bucket: str = "") -> Iterator[None]:
+    """Let nobody call for as long as the answer of a call asks. `bucket`: that of rates.py, if another.
+
+    A quota that is spent without a time is renewed with the platform's next quota day.
+    """
+    try:
+        yield
+    except QuotaExceeded as error:
+        now = datetime.now(UTC)
+        until = error.retry_at or quotas.quota_ends_at(platform, now)
+        seconds = (until - now) / timedelta(seconds=1)
+        raise QuotaExceeded(error.message, rates.pause(bucket or platform, seconds, now)) from error
+    except PlatformUnavailable as error:
+        if error.was_sent and error.retry_after is not None:
+            rates.pause(bucket or platform, error.retry_after)
+        raise
 
 
 def archive_once(

@@ -37,12 +37,13 @@ READINGS = {
         # Channels' feeds have the newest 15 videos and cost no unit. A batch is ten feeds.
         Reading("uploads", None, 6 * HOUR, DAY, ids=10, calls=500),
         # The 50 videos of a channel with the most views, which the feed of an old channel doesn't have. Its
-        # bucket has 100 calls a day, of which 24 runs use 96: all of 100 artists daily, of 700 weekly.
-        Reading("top_videos", None, 7 * DAY, 30 * DAY, ids=1, calls=4),
+        # bucket has 100 calls a day, of which 24 runs use 72: all of 500 artists weekly. Four in a run would
+        # leave less than a tenth at the end of each day, and an alarm would go off.
+        Reading("top_videos", None, 7 * DAY, 30 * DAY, ids=1, calls=3),
         # 96 of the share's 500 units.
         Reading("playlists", None, DAY, 7 * DAY, ids=1, calls=4),
-        # videos.batchGetStats has a bucket of 10,000 units, of which 24 runs use 9,600: 480,000 videos a day.
-        Reading("videos", "video", HOUR, DAY, ids=50, calls=400),
+        # videos.batchGetStats has a bucket of 10,000 units, of which 24 runs use 8,880: 444,000 videos a day.
+        Reading("videos", "video", HOUR, DAY, ids=50, calls=370),
         # Two reports for a channel, once a day, as often as YouTube has new days. It publishes no daily
         # quota; more channels than this would last longer than their hour.
         Reading("analytics", None, DAY, DAY, ids=1, calls=1_000, is_connected=True),

@@ -15,7 +15,7 @@ from typing import Any
 
 from showrunner import breakers, config, rates
 from showrunner.errors import PlatformRejected, PlatformUnavailable
-from showrunner.metrics import archive
+from showrunner.metrics import archive, fetching
 from showrunner.metrics.archive import Batch
 from showrunner.platforms import youtube_channel_reports as channel_reports
 from showrunner.platforms.youtube_channel_reports import GZIP, Unreadable
@@ -136,5 +136,8 @@ class _Work:
 
     def _call[T](self, call: Callable[[], T]) -> T:
         rates.reserve("youtube_reporting", rates.YOUTUBE_REPORTING)
-        with breakers.guard("youtube", "reports"):
+        with (
+            fetching.heeding("youtube", "youtube_reporting"),
+            breakers.guard("youtube", "reports"),
+        ):
             return call()

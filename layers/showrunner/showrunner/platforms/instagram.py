@@ -9,7 +9,7 @@ A long-lived token lasts 60 days. It refreshes itself: it must be a day old and 
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from showrunner.errors import (
@@ -18,6 +18,7 @@ from showrunner.errors import (
     InvalidRequest,
     PlatformRejected,
     PlatformUnavailable,
+    QuotaExceeded,
     ShowrunnerError,
 )
 from showrunner.models import Tokens
@@ -44,9 +45,34 @@ _TOKEN_ENDED = 190
 # Its code is that of a missing permission, and only its text differs:
 # https://developers.facebook.com/docs/instagram-platform/reference/instagram-media/insights
 _FEW_VIEWERS = "not enough viewers"
-_BUSY = (1, 2, 4, 17, 32, 613, 80002)
+_BUSY = (1, 2)
+# An app's calls are spent, or those of an account: of its user, its page, a bound of a kind of calls, or its
+# share as a business. https://developers.facebook.com/docs/graph-api/overview/rate-limiting#error-codes
+_APP_SPENT, _ACCOUNT_SPENT = 4, (17, 32, 613, 80002)
 # Percent of an app's or account's calls from which on the next ones wait.
 _FULL = 95
+# An app's calls are counted over the last hour. An account's limit without a time is waited for as long.
+_WAIT_SECONDS = 3_600.0
+# No figure of a header is as large: more is no figure.
+_MOST = 1_000_000
+
+
+class Usage(NamedTuple):
+    """How much of the account's and of our app's calls is used, in percent; seconds to wait, 0 for none."""
+
+    account: int = 0
+    account_seconds: float = 0.0
+    app: int = 0
+    app_seconds: float = 0.0
+
+
+class CallsSpent(QuotaExceeded):
+    """Instagram takes no call of the account, or of our app, for a while: `usage` says of which."""
+
+    def __init__(self, message: str, usage: Usage) -> None:
+        wait = timedelta(seconds=max(usage.account_seconds, usage.app_seconds))
+        super().__init__(message, datetime.now(UTC) + wait)
+        self.usage = usage
 
 
 class Instagram:
@@ -124,20 +150,18 @@ class Instagram:
             raise PlatformUnavailable("Instagram's answer has no token.") from error
         return Tokens(account_id, token, seconds, token, seconds, scopes)
 
-    def profile(self, access_token: str) -> tuple[dict[str, Any], float | None]:
-        """Return the profile, and the seconds to wait before the next call, None if it needn't wait.
+    def profile(self, access_token: str) -> tuple[dict[str, Any], Usage]:
+        """Return the profile, and what is used of the limits.
 
-        Raises Disconnected, PlatformRejected or PlatformUnavailable, as all calls do.
+        Raises Disconnected, CallsSpent, PlatformRejected or PlatformUnavailable, as all calls do.
         """
         return self._get("/me", {"fields": _PROFILE}, access_token)
 
-    def media(self, access_token: str) -> tuple[dict[str, Any], float | None]:
+    def media(self, access_token: str) -> tuple[dict[str, Any], Usage]:
         """Return the newest 25 posts, as `profile` does."""
         return self._get("/me/media", {"fields": _MEDIA, "limit": "25"}, access_token)
 
-    def insights(
-        self, access_token: str, account_id: str, now: datetime
-    ) -> tuple[dict[str, Any], float | None]:
+    def insights(self, access_token: str, account_id: str, now: datetime) -> tuple[dict[str, Any], Usage]:
         """Return the figures of the last day (UTC) that is over, as `profile` does."""
         end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         period = {
@@ -147,13 +171,11 @@ class Instagram:
         query = {"metric": _INSIGHTS, "period": "day", "metric_type": "total_value", **period}
         return self._get(f"/{account_id}/insights", query, access_token)
 
-    def post_insights(self, access_token: str, post_id: str) -> tuple[dict[str, Any], float | None]:
+    def post_insights(self, access_token: str, post_id: str) -> tuple[dict[str, Any], Usage]:
         """Return a post's figures since it was published, as `profile` does."""
         return self._get(f"/{post_id}/insights", {"metric": _POST_INSIGHTS}, access_token)
 
-    def _get(
-        self, path: str, query: dict[str, str], access_token: str
-    ) -> tuple[dict[str, Any], float | None]:
+    def _get(self, path: str, query: dict[str, str], access_token: str) -> tuple[dict[str, Any], Usage]:
         answer = self._sender.send(
             "GET",
             f"{self._api_url}/{VERSION}{path}",
@@ -162,7 +184,9 @@ class Instagram:
             headers={"Authorization": f"Bearer {access_token}"},
             until=time.monotonic() + CALL_SECONDS,
         )
-        return self._document(answer), wait_seconds(answer)
+        if spent := _spent(answer):
+            raise spent
+        return self._document(answer), usage(answer)
 
     def _document(self, answer: Answer) -> dict[str, Any]:
         document = answer.json("Instagram")
@@ -171,25 +195,54 @@ class Instagram:
         return document
 
 
-def wait_seconds(answer: Answer) -> float | None:
-    """Return how long Instagram's usage headers ask to wait, None if calls are left.
+def usage(answer: Answer) -> Usage:
+    """Return what Instagram's headers say of its limits.
 
     https://developers.facebook.com/docs/graph-api/overview/rate-limiting: percentages, and minutes until an
     account's calls are free again.
     """
-    waits = [
-        60.0 * float(each.get("estimated_time_to_regain_access") or 60)
-        for accounts in _header(answer, "x-business-use-case-usage").values()
-        for each in (accounts if isinstance(accounts, list) else [])
-        if isinstance(each, dict) and _is_full(each)
+    accounts = [
+        each
+        for found in _header(answer, "x-business-use-case-usage").values()
+        for each in (found if isinstance(found, list) else [])
+        if isinstance(each, dict)
     ]
-    # An app's calls are counted over the last hour.
-    waits += [3_600.0] if _is_full(_header(answer, "x-app-usage")) else []
-    return max(waits, default=None)
+    waits = [_minutes(each) * 60 for each in accounts if _percent(each) >= _FULL]
+    app = _percent(_header(answer, "x-app-usage"))
+    return Usage(
+        max(map(_percent, accounts), default=0),
+        max(waits, default=0.0),
+        app,
+        _WAIT_SECONDS if app >= _FULL else 0.0,
+    )
 
 
-def _is_full(usage: dict[str, Any]) -> bool:
-    return any(float(usage.get(name) or 0) >= _FULL for name in ("call_count", "total_cputime", "total_time"))
+def _percent(header: dict[str, Any]) -> int:
+    return max(int(_number(header.get(name))) for name in ("call_count", "total_cputime", "total_time"))
+
+
+def _minutes(header: dict[str, Any]) -> float:
+    return _number(header.get("estimated_time_to_regain_access")) or _WAIT_SECONDS / 60
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < _MOST else 0.0
+
+
+def _spent(answer: Answer) -> CallsSpent | None:
+    """Return the error of an answer that says that calls are spent, None of another one."""
+    try:
+        error = json.loads(answer.body)["error"]
+        code, words = error["code"], str(error.get("message", ""))[:200]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    said, used = f"Instagram answers {answer.status} ({code}): {words}", usage(answer)
+    if code == _APP_SPENT:
+        return CallsSpent(said, used._replace(app=100, app_seconds=used.app_seconds or _WAIT_SECONDS))
+    if code in _ACCOUNT_SPENT:
+        wait = used.account_seconds or _WAIT_SECONDS
+        return CallsSpent(said, used._replace(account=100, account_seconds=wait))
+    return None
 
 
 def _header(answer: Answer, name: str) -> dict[str, Any]:
@@ -218,8 +271,11 @@ def _failure(answer: Answer, document: Any) -> ShowrunnerError:
         return PlatformRejected(said, str(code))
     if code == 10 or (isinstance(code, int) and 200 <= code <= 299):
         return Disconnected(f"{said} Connect the account again, and leave all permissions on.")
+    if spent := _spent(answer):
+        # Of a call about tokens: the one that is there may be used for longer.
+        return PlatformUnavailable(said, max(spent.usage.account_seconds, spent.usage.app_seconds))
     if code in _BUSY or error.get("is_transient") or answer.status >= 500 or answer.status == 429:
-        return PlatformUnavailable(said, wait_seconds(answer) or answer.retry_after)
+        return PlatformUnavailable(said, answer.retry_after)
     return PlatformRejected(said, str(code))
 
 

@@ -18,6 +18,7 @@ from showrunner.errors import (
     InvalidRequest,
     PlatformRejected,
     PlatformUnavailable,
+    QuotaExceeded,
     ShowrunnerError,
 )
 from showrunner.models import Tokens
@@ -40,6 +41,10 @@ _VIDEO_FIELDS = ("id", "title", "create_time", "view_count", "like_count", "comm
 PAGE = 20
 # The stage lacks these scopes of the grant, or the grant itself is gone.
 _ENDED = ("scope_not_authorized", "scope_permission_missed")
+# The Display API has no daily quota that TikTok states; its other APIs answer so until 00:00 UTC.
+_DAY_SPENT = "daily_quota_limit_exceeded"
+# TikTok counts a sliding minute and names no time: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit
+WINDOW_SECONDS = 60
 
 
 class Tiktok:
@@ -83,8 +88,8 @@ class Tiktok:
     def user(self, access_token: str) -> bytes:
         """Return the answer about the account.
 
-        Raises Disconnected, PlatformRejected or PlatformUnavailable; `TokenRefused` for an access token that
-        has ended.
+        Raises Disconnected, QuotaExceeded, PlatformRejected or PlatformUnavailable; `TokenRefused` for an
+        access token that has ended.
         """
         return self._call("GET", "/v2/user/info/", _USER_FIELDS, access_token, None)
 
@@ -162,7 +167,11 @@ def _failure(answer: Answer, code: str, document: Any) -> ShowrunnerError:
         return TokenRefused(said)
     if code in _ENDED:
         return Disconnected(f"{said} Connect the account again, and leave all boxes ticked.")
-    if answer.status == 429 or answer.status >= 500:
+    if code == _DAY_SPENT:
+        return QuotaExceeded(said)
+    if answer.status == 429:
+        return PlatformUnavailable(said, answer.retry_after or WINDOW_SECONDS)
+    if answer.status >= 500:
         return PlatformUnavailable(said, answer.retry_after)
     return PlatformRejected(said, code)
 
