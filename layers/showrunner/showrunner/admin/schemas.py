@@ -186,7 +186,7 @@ class OrganisationUnits(Result):
 
 
 class PlatformQuota(Result):
-    """What is used of a quota in its day; Airtable's is of a month, and `day` is its first one.
+    """A quota of a platform in its day. Airtable's is of a month, and `day` is its first one.
 
     Those of Instagram, and Airtable's `plan`, are percentages, as the platform's answers say them.
     """
