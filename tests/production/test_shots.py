@@ -428,9 +428,44 @@ def test_of_a_divided_card_the_part_that_speaks_the_figure_shows_it() -> None:
 
     plan = timeline.plan(ordered, script, [recording(text, 8.0)], [[whole]])
 
-    first, second = (shot["visual"]["generated"] for shot in plan["scenes"][0]["shots"])
+    first, *_, last = (shot["visual"]["generated"] for shot in plan["scenes"][0]["shots"])
     assert (first["template"], first["text"]) == ("title", "Modern cables")
-    assert second["value"] == "200 Tbit/s"
+    assert last["value"] == "200 Tbit/s"
+
+
+def test_the_words_that_lead_to_a_number_are_seen_before_it_and_no_empty_gauge() -> None:
+    text = "Light moves through the glass of a cable at about 200,000 kilometers per second, day and night."
+    number = visual(template="number", value="200,000", label="kilometers per second")
+    script, ordered = manual(text), job(visual_style="typographic")
+    whole = timeline.Picture.model_validate(visuals.generated(number, "0", "streaks"))
+
+    plan = timeline.plan(ordered, script, [recording(text, 6.0)], [[whole]])
+
+    lead, shown = plan["scenes"][0]["shots"]
+    card = shown["visual"]["generated"]
+    assert lead["visual"]["generated"] == {
+        "template": "phrase",
+        "text": "Light moves through the glass of a cable at about…",
+    }
+    assert card["value"] == "200,000 km/s"
+    assert 0 <= card["figure"]["spoken_s"] - shown["start_s"] < 0.5
+    assert lead["end_s"] == shown["start_s"]
+
+
+def test_shots_that_were_joined_or_divided_still_differ_from_their_neighbours() -> None:
+    text = "One fish swims. Two fish swim in the bay. Three of them came back."
+    script, ordered = manual(text), job(visual_style="typographic")
+    cards = [visual(template=name, text=name) for name in ("phrase", "title", "phrase")]
+    chosen = [
+        timeline.Picture.model_validate({"words": words, **visuals.generated(each, "0")})
+        for words, each in zip((3, 2, 9), cards, strict=True)
+    ]
+
+    plan = timeline.plan(ordered, script, [recording(text, 7.0)], [chosen])
+
+    found = [shot["visual"]["generated"] for shot in plan["scenes"][0]["shots"]]
+    assert [each["template"] for each in found] == ["phrase", "title"]
+    assert [each["text"] for each in found] == ["phrase", "phrase"]
 
 
 def test_a_renderer_of_before_gets_no_cards_over_footage() -> None:

@@ -187,8 +187,9 @@ def _moved(layer: Layer, delay_s: float, leave_s: float | None) -> Layer:
     return replace(moved, steps=tuple(replace(step, enter_s=step.enter_s + delay_s) for step in moved.steps))
 
 
-# A number appears so long before it is spoken: it has been read by then.
-_EARLY_S = 0.5
+# A number appears so long before it is spoken: it has been read by then. On a card of its own it appears so
+# long after its shot's beginning at the latest: until then its gauge is empty.
+_EARLY_S, _LATEST_S = 0.5, 0.6
 
 
 # A picture behind a card is mixed with so much of a dark colour where the card is, and at its edges.
@@ -359,7 +360,7 @@ def _number(plan: Generated, stage: Stage) -> list[Layer]:
         _centred(line, about_type, stage, top + row * above + about_type.size, 0.0)
         for row, line in enumerate(about)
     ]
-    enter_s = max(0.1, stage.spoken_s - _EARLY_S)
+    enter_s = min(max(0.1, stage.spoken_s - _EARLY_S), _LATEST_S)
     layers.append((_counting if counts else _centred)(plan.value, figure, stage, baseline, enter_s))
     below = _labels(labels, small, stage, top + head + round(figure.size * 0.8) + gap)
     return layers + [replace(each, enter_s=each.enter_s + enter_s - 0.1) for each in below]

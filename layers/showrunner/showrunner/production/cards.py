@@ -50,6 +50,7 @@ _NO_LABEL_END = frozenset(
         "a",
         "an",
         "and",
+        "are",
         "as",
         "at",
         "by",
@@ -199,7 +200,9 @@ def _label(rest: str) -> str:
         return ""
     words: list[str] = []
     for word in re.split(r"[,(]", rest, maxsplit=1)[0].replace("-", " ").split()[:_LABEL_WORDS]:
-        if re.search(r"\d", word):
+        # "36,000 kilometers and come down": a unit is a label by itself.
+        after_unit = words and figures.is_unit(words[0]) and word.lower() in _CONJUNCTIONS
+        if re.search(r"\d", word) or after_unit:
             break
         words.append(word)
     while words and words[-1].lower() in _NO_LABEL_END:

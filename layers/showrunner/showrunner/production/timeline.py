@@ -29,6 +29,10 @@ LONGEST_SHOT_SECONDS = 6.5
 # A card over footage can be read in this time, and goes a moment after its sentence. Where little is left of
 # its shot then, it stays.
 SHORTEST_OVERLAY_SECONDS, CARD_LINGERS_SECONDS = 1.5, 0.3
+# A number is seen at most so long before it is spoken, and no empty gauge instead of it.
+LONGEST_LEAD_SECONDS = 2.0
+# More words than these aren't read on a card while they are spoken.
+_READ_CHARACTERS = 90
 # So much more of a plan must be clips than is promised of the film: a calm sea may stand as still as a
 # photograph for a moment, and transitions take their part.
 MOTION_MARGIN = 0.1
@@ -43,6 +47,8 @@ _TRANSITIONS = {
     "entertainment": ("zoom", "push", "wipe", "slide"),
     "news": ("cut", "wipe", "fade", "cut"),
 }
+# Two ways of typesetting a text.
+_OTHERS = {"phrase": "title", "title": "phrase"}
 _CAPTIONS = {"educational": "bold", "entertainment": "bold", "news": "boxed"}
 
 
@@ -227,7 +233,7 @@ def _scenes(
     spoken_from, cut, pause = LEAD_IN_SECONDS, 0.0, _pause(job, recordings)
     kinds = _TRANSITIONS[job.style]
     # The motion of the next shot, counted over the whole video.
-    turn = itertools.count(job.seed)
+    turn, template = itertools.count(job.seed), ""
     for index, (recording, chosen, heading) in enumerate(
         zip(recordings, pictures, headings(script), strict=True)
     ):
@@ -237,7 +243,7 @@ def _scenes(
         narration = _narration(recording, spoken_from, job.language)
         into = "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)]
         placed = [each.model_copy(update={"place": place}) for place, each in enumerate(chosen)]
-        timed = _timed(placed, narration["words"], cut, end)
+        timed, template = _alternating(_timed(placed, narration["words"], cut, end), template)
         shots = [
             {
                 "id": name,
@@ -306,7 +312,7 @@ def _timed(chosen: list[Picture], words: list[dict[str, Any]], start: float, end
     ]
     while len(shots) > 1 and min(last - first for first, last, _ in shots) < SHORTEST_SHOT_SECONDS:
         shots = _without_shortest(shots)
-    return [part for shot in shots for part in _divided(shot, words)]
+    return [last for shot in shots for part in _divided(shot, words) for last in _led_in(part, words)]
 
 
 def _cut_before(words: list[dict[str, Any]], at: int, start: float, end: float) -> float:
@@ -355,9 +361,72 @@ def _divided(shot: _Timed, words: list[dict[str, Any]]) -> list[_Timed]:
     spoken = (_figure_place(card, _words_in(words, *part)) is not None for part in parts)
     shows = next((number for number, found in enumerate(spoken) if found), 0)
     about = card.get("text") if card["template"] == "number" else None
-    plain = {"template": "title", "text": about} if about else {"template": "gradient"}
-    ground = picture.model_copy(update={"generated": plain})
-    return [(*part, picture if number == shows else ground) for number, part in enumerate(parts)]
+    return [
+        (*part, picture if number == shows else _beside(picture, _words_in(words, *part), about))
+        for number, part in enumerate(parts)
+    ]
+
+
+def _alternating(shots: list[_Timed], before: str) -> tuple[list[_Timed], str]:
+    """Return the shots with no phrase after a phrase and no title after a title, and the last template.
+
+    The planned ones differ, but some of them were joined or divided. `before` is the template of the shot
+    before these.
+    """
+    found = []
+    for first, last, picture in shots:
+        card = (picture.generated or {}) if picture.kind == "generated" else {}
+        same = card.get("template") == before
+        before = _OTHERS.get(before, before) if same else card.get("template", "")
+        shown = (
+            picture.model_copy(update={"generated": {**card, "template": before}})
+            if same and card
+            else picture
+        )
+        found.append((first, last, shown))
+    return found, before
+
+
+def _led_in(shot: _Timed, words: list[dict[str, Any]]) -> list[_Timed]:
+    """Divide a shot whose number is typeset alone and spoken late: before it, the words that lead to it."""
+    first, last, picture = shot
+    card = picture.generated or {}
+    spoken = _words_in(words, first, last)
+    place = (
+        _figure_place(card, spoken) if picture.kind == "generated" and card["template"] == "number" else None
+    )
+    if not place or spoken[place]["start_s"] - first <= LONGEST_LEAD_SECONDS:
+        return [shot]
+    at, number_s = words.index(spoken[0]), spoken[place]["start_s"]
+    options = []
+    for before, word in enumerate(spoken[:place]):
+        cut = _cut_before(words, at + before + 1, first, last)
+        if first + SHORTEST_SHOT_SECONDS <= cut <= last - SHORTEST_SHOT_SECONDS:
+            # Seconds until the number, and more where a cut parts what belongs together.
+            options.append((number_s - cut + _parting_cost(word["text"]), cut))
+    if not options:
+        return [shot]
+    cut = min(options)[1]
+    return [(first, cut, _beside(picture, _words_in(words, first, cut))), (cut, last, picture)]
+
+
+def _parting_cost(word: str) -> float:
+    """Return what a cut after this word costs, in seconds: nothing after a clause, most after a name."""
+    if word[-1:] in ",;:—–.!?…":
+        return 0.0
+    return 1.2 if word[:1].isupper() else 0.5
+
+
+def _beside(picture: Picture, words: list[dict[str, Any]], about: str | None = None) -> Picture:
+    """Return what is seen beside a card's own time: what it is `about`, else the words that are spoken."""
+    text = " ".join(word["text"] for word in words)
+    plain: dict[str, Any] = {"template": "gradient"}
+    if about:
+        plain = {"template": "title", "text": about}
+    elif 0 < len(text) <= _READ_CHARACTERS:
+        is_whole = text[-1] in ".!?…"
+        plain = {"template": "phrase", "text": text if is_whole else f"{text.rstrip(',;:')}…"}
+    return picture.model_copy(update={"generated": plain})
 
 
 def align(recording: Recording, language: str) -> captions.Alignment:
