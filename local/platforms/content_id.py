@@ -26,6 +26,8 @@ PAGE = 20
 LIVE = ("active", "pending", "potential", "disputed", "appealed")
 VIDEO, ASSET = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII), re.compile(r"A\d{15}", re.ASCII)
 DOMAIN = "youtubePartner.global"
+# https://developers.google.com/youtube/reporting/v1/reports/fields
+MOST_NAME_BYTES = 255
 
 
 class Call:
@@ -177,8 +179,36 @@ def _asset_document(call: Call, id_: str) -> Json:
         "status": "active",
     }
     if call.query.get("fetchMetadata") == "mine":
-        document["metadataMine"] = {"title": asset.get("title", "")}
+        document["metadataMine"] = _metadata(call, asset)
     return document
+
+
+def _metadata(call: Call, asset: Json) -> Json:
+    """Return what the owner says of an asset. Another owner's words are not seen."""
+    first = {name: asset[name] for name in ("title", "isrc") if name in asset}
+    found: Json = asset.setdefault("metadata", {}).setdefault(
+        call.owner, first if asset["owner"] == call.owner else {}
+    )
+    return found
+
+
+def patch_asset(call: Call) -> Json:
+    """Answer assets.patch: the fields that are given take the place of the old ones, null takes one away."""
+    asset = _asset(call, call.path["assetId"])
+    given = call.body.get("metadata")
+    if set(call.body) != {"metadata"} or not given:
+        raise ApiError(400, "badRequest", "Only metadata can be patched.", DOMAIN)
+    texts = [each for value in given.values() for each in (value if isinstance(value, list) else [value])]
+    if any(each is not None and (not each.strip() or set(each) & set("<>")) for each in texts):
+        raise ApiError(400, "invalidMetadata", "A value is empty, or has < or >.", DOMAIN)
+    if any(len(each.encode()) > MOST_NAME_BYTES for each in given.get("artist") or []):
+        raise ApiError(400, "invalidMetadata", "A name is too long.", DOMAIN)
+    merged = {**_metadata(call, asset), **given}
+    if not merged.get("title"):
+        raise ApiError(400, "invalidMetadata", "An asset has a title.", DOMAIN)
+    kept = {name: value for name, value in merged.items() if value not in (None, [])}
+    asset["metadata"][call.owner] = kept
+    return _asset_document(call, call.path["assetId"]) | {"metadata": kept}
 
 
 def get_asset(call: Call) -> Json:
@@ -377,6 +407,7 @@ METHODS: dict[str, Callable[[Call], Json]] = {
     "assetSearch.list": search_assets,
     "assets.get": get_asset,
     "assets.list": list_assets,
+    "assets.patch": patch_asset,
     "claimSearch.list": search_claims,
     "claims.get": get_claim,
     "claims.insert": insert_claim,

@@ -27,6 +27,8 @@ UNITS = {
     "youtube.videos.delete": 50,
     "youtube.playlistItems.insert": 50,
 }
+# Of an account that acts for a content owner.
+PARTNER = "https://www.googleapis.com/auth/youtubepartner"
 UPLOAD_PREFIXES = ("/resumable/upload", "/upload")
 MOST_THUMBNAIL_BYTES, MOST_CAPTION_BYTES = 52_428_800, 104_857_600
 SCOPED = {
@@ -114,19 +116,41 @@ def channel_of(world: World, request: Request, called: Json) -> str:
     Raises ApiError for a token without the method's scope, or without a channel.
     """
     grant = granted(world, request, called)
+    if owner_id := request.query.get("onBehalfOfContentOwner"):
+        _require_manager(world, grant, owner_id)
+        return ""
     channel_id = grant.channel or next(iter(world.owned.get(grant.email, [])), "")
     if not channel_id and called["id"] != "youtube.channels.list":
         raise ApiError(401, "youtubeSignupRequired", "The user has no YouTube channel.", "youtube.header")
     return channel_id
 
 
-def _own(world: World, channel_id: str, video_id: str) -> Uploaded:
+def _require_manager(world: World, grant: Any, owner_id: str) -> None:
+    """Raise ApiError unless the account may act for this content owner."""
+    if PARTNER not in grant.scopes or owner_id not in world.rights.members.get(grant.email, []):
+        raise ApiError(
+            403,
+            "accountDelegationForbidden",
+            "The authenticated user cannot act on behalf of the specified Google account.",
+            "global",
+        )
+
+
+def _is_own(world: World, request: Request, channel_id: str, video: Uploaded) -> bool:
+    """Tell whether a video is of the channel, or of one linked to the owner for which the account acts."""
+    owner_id = request.query.get("onBehalfOfContentOwner")
+    if owner_id:
+        return world.rights.channels.get(video.channel_id) == owner_id
+    return video.channel_id == channel_id
+
+
+def _own(world: World, request: Request, channel_id: str, video_id: str) -> Uploaded:
     video = world.library.videos.get(video_id)
     if video is None:
         raise ApiError(
             404, "videoNotFound", "The video that you are trying to reach cannot be found.", "youtube.video"
         )
-    if video.channel_id != channel_id:
+    if not _is_own(world, request, channel_id, video):
         raise ApiError(403, "forbidden", "The request is not properly authorized.", "youtube.video")
     return video
 
@@ -187,7 +211,7 @@ def list_videos(world: World, request: Request, channel_id: str) -> Reply:
         raise ApiError(400, "invalidFilters", "One to 50 ids.", "youtube.parameter")
     items = []
     for video in (library.videos[key] for key in ids if key in library.videos):
-        if video.channel_id == channel_id:
+        if _is_own(world, request, channel_id, video):
             video.looks += 1
             items.append(resource(library, video))
         elif library.is_public(video):
@@ -216,7 +240,7 @@ def list_videos(world: World, request: Request, channel_id: str) -> Reply:
 def update_video(world: World, request: Request, channel_id: str) -> Reply:
     """Answer videos.update. It replaces all writable fields of the named parts: omitted ones are reset."""
     document = _document("PUT", "/youtube/v3/videos", request.body)
-    video = _own(world, channel_id, str(document.get("id", "")))
+    video = _own(world, request, channel_id, str(document.get("id", "")))
     match = request.headers.get("if-match")
     if match and match != f'"{video.id}-{video.version}"':
         raise ApiError(412, "conditionNotMet", "Precondition Failed", "global")
@@ -240,7 +264,7 @@ def update_video(world: World, request: Request, channel_id: str) -> Reply:
 
 
 def delete_video(world: World, request: Request, channel_id: str) -> Reply:
-    video = _own(world, channel_id, request.query["id"])
+    video = _own(world, request, channel_id, request.query["id"])
     del world.library.videos[video.id]
     video.path.unlink(missing_ok=True)
     return Reply(204)
@@ -248,7 +272,7 @@ def delete_video(world: World, request: Request, channel_id: str) -> Reply:
 
 def set_thumbnail(world: World, request: Request, channel_id: str) -> Reply:
     """Answer thumbnails.set. YouTube requires Shorts to be processed first; here every video must be."""
-    video = _own(world, channel_id, request.query["videoId"])
+    video = _own(world, request, channel_id, request.query["videoId"])
     if channel_id in world.library.unverified:
         raise ApiError(
             403,
@@ -278,7 +302,7 @@ def set_thumbnail(world: World, request: Request, channel_id: str) -> Reply:
 
 
 def list_captions(world: World, request: Request, channel_id: str) -> Reply:
-    video = _own(world, channel_id, request.query["videoId"])
+    video = _own(world, request, channel_id, request.query["videoId"])
     items = [{name: value for name, value in each.items() if name != "text"} for each in video.captions]
     return Reply.json({"kind": "youtube#captionListResponse", "etag": "e", "items": items})
 
@@ -294,7 +318,7 @@ def insert_caption(world: World, request: Request, channel_id: str) -> Reply:
         raise ApiError(400, "contentRequired", "The caption track contents are required.", "youtube.caption")
     if len(snippet["name"]) > 150:
         raise ApiError(400, "nameTooLong", "The name is too long.", "youtube.caption")
-    video = _own(world, channel_id, snippet["videoId"])
+    video = _own(world, request, channel_id, snippet["videoId"])
     if any(
         (each["snippet"]["language"], each["snippet"]["name"]) == (snippet["language"], snippet["name"])
         for each in video.captions
@@ -369,7 +393,7 @@ def insert_playlist_item(world: World, request: Request, channel_id: str) -> Rep
     playlist, key = snippet.get("playlistId", ""), snippet.get("resourceId", {}).get("videoId", "")
     if playlist not in world.library.playlists:
         raise ApiError(404, "playlistNotFound", "The playlist cannot be found.", "youtube.playlistItem")
-    _own(world, channel_id, key)
+    _own(world, request, channel_id, key)
     world.library.playlists[playlist].append(key)
     return Reply.json(_playlist_item(playlist, key))
 

@@ -17,8 +17,9 @@ class Rights:
 
     `owners`: id of a content owner -> its display name. `members`: address of a Google account -> the owners
     that it may act for. `assets`: id -> {owner, type, title, isrc, ownership, match_policies (owner ->
-    policy)}. `policies`: owner -> id -> saved policy. `videos`: id -> {owner (None for anybody's), title,
-    views}. `manual`: owners that may claim the videos of others. `claims`: id -> claim, with `owner`.
+    policy), metadata (owner -> what it says)}. `policies`: owner -> id -> saved policy. `videos`: id ->
+    {owner (None for anybody's), title, views}. `channels`: id of a YouTube channel -> the owner that it is
+    linked to. `manual`: owners that may claim the videos of others. `claims`: id -> claim, with `owner`.
     """
 
     owners: dict[str, str] = field(default_factory=dict)
@@ -26,6 +27,7 @@ class Rights:
     assets: dict[str, Json] = field(default_factory=dict)
     policies: dict[str, dict[str, Json]] = field(default_factory=dict)
     videos: dict[str, Json] = field(default_factory=dict)
+    channels: dict[str, str] = field(default_factory=dict)
     manual: set[str] = field(default_factory=set)
     claims: dict[str, Json] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
@@ -34,8 +36,8 @@ class Rights:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def learn(self, known: Json) -> None:
-        """Apply `rights` of POST /_state: owners, members, assets, policies, videos, claims, manual."""
-        for name in ("owners", "members", "assets", "policies", "videos", "claims"):
+        """Apply `rights` of POST /_state: the fields of this class but calls, numbers and lock."""
+        for name in ("owners", "members", "assets", "policies", "videos", "claims", "channels"):
             getattr(self, name).update(known.get(name, {}))
         self.manual.update(known.get("manual", []))
         self.calls_a_day = known.get("calls_a_day", self.calls_a_day)

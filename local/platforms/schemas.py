@@ -18,7 +18,19 @@ KINDS: dict[str, tuple[type, ...]] = {
 def check_body(api: str, called: Json, body: Any) -> Problem | None:
     """Return the first problem of a body: an unknown field, a wrong type, or a value outside its enum."""
     name = called["request"]["$ref"]
+    if called["httpMethod"] == "PATCH":
+        body = without_nulls(body)
     return _check(api, {"$ref": name}, body, "")
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a body without the fields that a patch takes away: it sends them as null.
+
+    https://developers.google.com/youtube/v3/getting-started#partial
+    """
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return value
 
 
 def _check(api: str, schema: Json, value: Any, path: str) -> Problem | None:

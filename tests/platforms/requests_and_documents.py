@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from local.platforms import discovery, google
+from local.platforms import discovery, google, schemas
 from local.platforms import server as stand_ins
 
 Json = dict[str, Any]
@@ -247,6 +247,8 @@ def _in_body(operation: Operation, sent: Sent) -> Iterator[str]:
         yield f"{operation.path} {'takes no' if body else 'needs a'} body"
     elif operation.body is not None:
         document = json.loads(body)
+        if operation.method == "PATCH":
+            document = schemas.without_nulls(document)
         yield from _in_json("body", document, operation.body, operation.schemas)
         named = set(",".join(sent.query.get("part", [])).split(",")) - {""}
         if named and not set(document) <= named | {"id", "kind"}:

@@ -20,6 +20,8 @@ DESCRIBED = {
     "assetMatchPolicy.get": ("GET", "assets/{assetId}/matchPolicy"),
     "assetMatchPolicy.patch": ("PATCH", "assets/{assetId}/matchPolicy"),
     "assetSearch.list": ("GET", "assetSearch"),
+    "assets.get": ("GET", "assets/{assetId}"),
+    "assets.patch": ("PATCH", "assets/{assetId}"),
     "claimSearch.list": ("GET", "claimSearch"),
     "claims.insert": ("POST", "claims"),
     "claims.list": ("GET", "claims"),

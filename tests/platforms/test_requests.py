@@ -266,6 +266,11 @@ EXAMPLES: dict[str, Any] = {
     "content_id.ContentId.set_match_policy": lambda s: [
         s.content_id.set_match_policy(s.asset, policy) for policy in (POLICY, SAVED)
     ],
+    "content_id.ContentId.find_metadata": lambda s: s.content_id.find_metadata(s.asset),
+    "content_id.ContentId.set_metadata": lambda s: [
+        s.content_id.set_metadata(s.asset, {"artist": ["Tide"], "genre": ["Ambient"], "custom_id": "T1"}),
+        s.content_id.set_metadata(s.asset, {"genre": None}),
+    ],
     "google.Google.address": lambda s: [
         s.google.address(
             "local", RETURN, scopes, offline=offline, state="s", nonce="n", code_challenge="c" * 43

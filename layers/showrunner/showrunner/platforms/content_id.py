@@ -33,6 +33,11 @@ LIVE = ("active", "pending", "potential", "disputed", "appealed")
 # written has either.
 type Policy = dict[str, Any]
 
+# Our names of an asset's metadata -> Google's (Metadata). Values are text, artist and genre lists of text.
+METADATA = {name: name for name in ("title", "artist", "genre", "album", "label", "isrc", "upc")} | {
+    "custom_id": "customId"
+}
+
 
 class Claim(NamedTuple):
     """A claim of the content owner. content_type: audio, video or audiovisual."""
@@ -183,6 +188,21 @@ class ContentId:
             self._send("PATCH", f"assets/{_part(asset_id)}/matchPolicy", body=body), "policyId"
         )
 
+    def find_metadata(self, asset_id: str) -> dict[str, Any]:
+        """Return what this owner says of an asset, by our names; a field that it doesn't give is None."""
+        answer = self._send("GET", f"assets/{_part(asset_id)}", {"fetchMetadata": "mine"})
+        return _read_metadata(answer.get("metadataMine", {}))
+
+    def set_metadata(self, asset_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change some fields of an asset's metadata; None takes a field away. Returns all of them.
+
+        The answer needn't have them, and they are read again then.
+        """
+        body = {"metadata": {METADATA[name]: value for name, value in changes.items()}}
+        answer = self._send("PATCH", f"assets/{_part(asset_id)}", body=body)
+        found = answer.get("metadataMine") or answer.get("metadata")
+        return _read_metadata(found) if found else self.find_metadata(asset_id)
+
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
         return google_lists.items(lambda asked: self._send("GET", path, asked), query, "items", MOST_PAGES)
 
@@ -223,6 +243,10 @@ def read_claim(document: dict[str, Any]) -> Claim:
         _read_policy(document.get("policy", {}), "id"),
         str(document.get("timeCreated", "")),
     )
+
+
+def _read_metadata(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: document.get(foreign) for name, foreign in METADATA.items()}
 
 
 def _read_policy(document: dict[str, Any], id_name: str) -> Policy:

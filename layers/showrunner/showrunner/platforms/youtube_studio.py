@@ -64,10 +64,11 @@ class _Transport:
 class Studio:
     """`base_url`: https://youtube.googleapis.com or a stand-in.
 
-    `token`: an access token of the channel's owner.
+    `token`: an access token of the channel's owner; with `content_owner`, an id at YouTube, of somebody who
+    may act for it: list_details and update then reach the videos of all channels that are linked to it.
     """
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, token: str, content_owner: str | None = None) -> None:
         from googleapiclient import discovery, discovery_cache
 
         document = json.loads(discovery_cache.get_static_doc("youtube", "v3"))
@@ -77,6 +78,7 @@ class Studio:
             "mtlsRootUrl": f"{base_url.rstrip('/')}/",
         }
         self._token = token
+        self._for_owner = {"onBehalfOfContentOwner": content_owner} if content_owner else {}
         self._api = discovery.build_from_document(document, http=_Transport())
 
     def find_video(self, video_id: str) -> dict[str, Any] | None:
@@ -99,7 +101,7 @@ class Studio:
 
     def list_details(self, video_ids: list[str]) -> list[dict[str, Any]]:
         """Return etag, snippet and status of up to 50 videos; missing ones are left out. One unit."""
-        request = self._api.videos().list(part="snippet,status", id=",".join(video_ids))
+        request = self._api.videos().list(part="snippet,status", id=",".join(video_ids), **self._for_owner)
         return list(self._run(request).get("items", []))
 
     def find_marked(self, channel_id: str, marker: str) -> str | None:
@@ -170,7 +172,7 @@ class Studio:
         for part, changed in changes.items():
             kept = {name: shown[part][name] for name in WRITABLE[part] if name in shown.get(part, {})}
             body[part] = {name: value for name, value in {**kept, **changed}.items() if value is not None}
-        request = self._api.videos().update(part=",".join(changes), body=body)
+        request = self._api.videos().update(part=",".join(changes), body=body, **self._for_owner)
         request.headers["If-Match"] = shown["etag"]
         return self._run(request)
 

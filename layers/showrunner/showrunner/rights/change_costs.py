@@ -7,7 +7,7 @@ from showrunner.quotas import Ledger, Project
 from showrunner.rights import change_rules
 
 # Metadata counts in the general units; all other kinds are calls of the Content ID API.
-METADATA = "metadata"
+METADATA, ASSET_METADATA = "metadata", "asset_metadata"
 CONTENT_ID = "content_id"
 # A claim or policy is read right before it is written.
 ROW_CALLS = 2

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from showrunner.web.fields import (
     PATTERN_WORDS,
     Body,
+    Isrc,
     Line,
     Page,
     Pagination,
@@ -20,11 +21,13 @@ _VIDEO = "^[A-Za-z0-9_-]{11}$"
 _ASSET = "^A[0-9]{15}$"
 _CLAIM = "^[A-Za-z0-9_=-]{1,64}$"
 _COUNTRY = "^[A-Z]{2}$"
+_UPC = "^[0-9]{12,14}$"
 
 PATTERN_WORDS |= {
     _VIDEO: "is no id of a YouTube video: 11 letters, digits, - and _",
     _ASSET: "is no id of an asset: A and 15 digits",
     _CLAIM: "is no id of a claim: copy it from the list of claims",
+    _UPC: "is no UPC or EAN: 12 to 14 digits",
     _COUNTRY: "is no country; write two capital letters, such as DE",
 }
 
@@ -39,14 +42,45 @@ type ClaimId = Annotated[
 ]
 type ContentType = Literal["audio", "video", "audiovisual"]
 type Country = Annotated[str, Field(pattern=_COUNTRY)]
-type ChangeKind = Literal["metadata", "claim", "release", "claim_policy", "match_policy"]
+type ChangeKind = Literal["metadata", "claim", "release", "claim_policy", "match_policy", "asset_metadata"]
 type ChangeSetStatus = Literal["ready", "approved", "running", "stopping", "stopped", "done"]
 type RowStatus = Literal["invalid", "pending", "success", "unchanged", "failed", "error"]
 type Tag = Annotated[Line, Field(max_length=100)]
+type Artist = Annotated[Line, Field(min_length=1, max_length=200)]
+type Genre = Annotated[Line, Field(min_length=1, max_length=100)]
 
 
-class CmsVideoChanges(Body):
-    """Fields to change of a video on YouTube. Omitted fields keep what YouTube has.
+# Of artist and album: https://developers.google.com/youtube/reporting/v1/reports/fields
+_MOST_BYTES = 255
+
+
+class ChangedFields(Body):
+    """Fields to change. Omitted fields keep what YouTube has."""
+
+    @model_validator(mode="after")
+    def has_a_change(self) -> "ChangedFields":
+        """Refuse changes without any field."""
+        if not self.model_dump(exclude_none=True, exclude={"video_id", "asset_id"}):
+            raise ValueError("there is nothing to change: give at least one field")
+        return self
+
+
+class SongFields(ChangedFields):
+    """Fields that a video has through the asset that it is claimed for."""
+
+    artist: Annotated[list[Artist], Field(max_length=50)] | None = None
+    genre: Annotated[list[Genre], Field(max_length=50)] | None = None
+
+    @model_validator(mode="after")
+    def fits(self) -> "SongFields":
+        """Refuse names that YouTube would cut."""
+        if any(len(each.encode()) > _MOST_BYTES for each in self.artist or []):
+            raise ValueError(f"artist: YouTube takes at most {_MOST_BYTES} bytes in UTF-8 for each")
+        return self
+
+
+class VideoFields(ChangedFields):
+    """Fields to change of a video itself.
 
     A title may have 200 characters here, but YouTube takes 100: a longer one is refused with that reason.
     """
@@ -59,15 +93,16 @@ class CmsVideoChanges(Body):
     embedding_allowed: bool | None = None
     stats_viewable: bool | None = None
 
-    @model_validator(mode="after")
-    def has_a_change(self) -> "CmsVideoChanges":
-        """Refuse changes without any field."""
-        if not self.model_dump(exclude_none=True, exclude={"video_id"}):
-            raise ValueError("there is nothing to change: give at least one field")
-        return self
+
+class CmsVideoChanges(VideoFields, SongFields):
+    """Fields to change of a video on YouTube. Omitted fields keep what YouTube has.
+
+    A title may have 200 characters here, but YouTube takes 100: a longer one is refused with that reason.
+    artist and genre are those of the asset that you claim the video for: they are changed there.
+    """
 
 
-class ChangeRow(CmsVideoChanges):
+class ChangeRow(VideoFields):
     """A row of a change set."""
 
     video_id: VideoId
@@ -125,6 +160,25 @@ class MatchPolicyRow(PolicyChoice):
     asset_id: ChangedAssetId
 
 
+class AssetMetadataRow(SongFields):
+    """A row of a change set that changes what you say of an asset."""
+
+    asset_id: ChangedAssetId
+    title: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
+    album: Annotated[Line, Field(max_length=200)] | None = None
+    label: Annotated[Line, Field(max_length=200)] | None = None
+    isrc: Isrc | None = None
+    upc: Annotated[str, Field(pattern=_UPC)] | None = None
+    custom_id: Annotated[Line, Field(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def has_a_short_album(self) -> "AssetMetadataRow":
+        """Refuse a name that YouTube would cut."""
+        if len((self.album or "").encode()) > _MOST_BYTES:
+            raise ValueError(f"album: YouTube takes at most {_MOST_BYTES} bytes in UTF-8")
+        return self
+
+
 class DryRun(Query):
     """The choice to see a change without making it."""
 
@@ -134,12 +188,13 @@ class DryRun(Query):
 class NewChangeSet(Body):
     """Changes of many videos, claims or policies, as CSV or as a list: at most 100,000 rows, a body of 4 MB.
 
-    kind: metadata has video_id and the fields of PATCH /cms/videos/{id}. claim has video_id, asset_id,
-    content_type (audiovisual), is_manual and a policy. release has claim_id, claim_policy claim_id and a
-    policy, match_policy asset_id and a policy. A policy is policy_id, or action with territories and
-    except_territories. The CSV's first line names the columns, with commas, semicolons or tabs between them.
-    An empty cell changes nothing; tags and territories are joined by |. A row that breaks a rule is marked
-    as invalid and stops no other.
+    kind: metadata has video_id and the fields of PATCH /cms/videos/{id}, without artist and genre.
+    asset_metadata has asset_id, artist, genre, title, album, label, isrc, upc and custom_id. claim has
+    video_id, asset_id, content_type (audiovisual), is_manual and a policy. release has claim_id, claim_policy
+    claim_id and a policy, match_policy asset_id and a policy. A policy is policy_id, or action with
+    territories and except_territories. The CSV's first line names the columns, with commas, semicolons or
+    tabs between them. An empty cell changes nothing; tags, artist, genre and territories are joined by |. A
+    row that breaks a rule is marked as invalid and stops no other.
     """
 
     kind: ChangeKind = "metadata"
@@ -267,11 +322,23 @@ class SyncList(Result):
     pagination: Pagination
 
 
-class VideoChange(Result):
-    """A change of one video. change_set is null for a dry run."""
+class AssetChange(Result):
+    """A change of an asset's metadata. change_set is null for a dry run."""
 
     change_set: ChangeSet | None
     row: ChangedRow
+
+
+class VideoChange(Result):
+    """A change of one video. change_set is null for a dry run.
+
+    asset_change: that of artist and genre, which has a change set of its own; null without them. If nothing
+    else is changed, change_set and row are theirs.
+    """
+
+    change_set: ChangeSet | None
+    row: ChangedRow
+    asset_change: AssetChange | None
 
 
 class ClaimsChange(Result):

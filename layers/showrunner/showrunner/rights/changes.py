@@ -1,10 +1,12 @@
 """The routes of changes on YouTube, of one video or many: dry run, approval, run, stop, undo."""
 
+from typing import Any
+
 from showrunner.aws import change_marks
 from showrunner.database import db
-from showrunner.errors import Conflict, Forbidden, NotFound
+from showrunner.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from showrunner.rights import change_requests, proposals
-from showrunner.rights.change_costs import METADATA
+from showrunner.rights.change_costs import ASSET_METADATA
 from showrunner.rights.change_files import Proposal
 from showrunner.rights.change_schemas import (
     ChangedRows,
@@ -42,19 +44,33 @@ def change_video(request: Request, video: str, body: CmsVideoChanges, query: Dry
 
     It is sent at once, unless the organisation requires that a second person approves it.
     """
-    proposal = proposals.one(video, body)
     with db.transaction() as tx:
         _require_video(tx, request, video)
-        (row,) = proposals.check(tx, request.organisation_id, METADATA, [proposal])
-        if query.dry_run:
-            return Answer({"change_set": None, "row": change_requests.shown(METADATA, row)}, 202)
-        change_requests.require_valid([row], "video")
-        change_set_id = change_requests.add(tx, request, METADATA, f"Change of {video}", [proposal])
-        found = change_requests.run_at_once(tx, request, change_set_id)
-    return Answer(
-        {"change_set": found, "row": change_requests.shown(METADATA, row) | {"change_set_id": change_set_id}},
-        202,
-    )
+        parts = proposals.of_video(tx, request.organisation_id, video, body)
+        return _change(tx, request, [(*each, f"Change of {video}") for each in parts], is_dry=query.dry_run)
+
+
+def _change(
+    tx: db.Transaction, request: Request, parts: list[tuple[str, Proposal, str]], *, is_dry: bool
+) -> Answer:
+    """Make change sets of one row each, and run them. Parts: kind, proposal and name, of the video first.
+
+    Raises InvalidRequest for a row that breaks a rule, unless it is a dry run.
+    """
+    checked = [
+        (kind, next(proposals.check(tx, request.organisation_id, kind, [proposal])))
+        for kind, proposal, _ in parts
+    ]
+    made: list[dict[str, Any]] = [
+        {"change_set": None, "row": change_requests.shown(kind, row)} for kind, row in checked
+    ]
+    if not is_dry:
+        change_requests.require_valid([row for _, row in checked], "video")
+        for each, (kind, proposal, name) in zip(made, parts, strict=True):
+            id_ = change_requests.add(tx, request, kind, name, [proposal])
+            each["change_set"] = change_requests.run_at_once(tx, request, id_)
+            each["row"]["change_set_id"] = id_
+    return Answer(made[0] | {"asset_change": made[1] if len(made) > 1 else None}, 202)
 
 
 @routes.post(
@@ -65,29 +81,27 @@ def sync_video(request: Request, video: str) -> Answer:
 
     def work(tx: db.Transaction) -> Answer:
         _require_video(tx, request, video)
-        failed = change_sets.find_failed(tx, request.organisation_id, video)
-        if failed is None:
+        failed = change_sets.list_failed(tx, request.organisation_id, video)
+        if not failed:
             raise Conflict("The newest changes of this video have not failed: GET /cms/syncs?video_id=…")
-        fields = {
-            name: int(value) if name == "category_id" else value
-            for name, value in failed["changes"].items()
-            if name in CmsVideoChanges.model_fields and value is not None
-        }
-        proposal = Proposal(1, video, fields, None)
-        (row,) = proposals.check(tx, request.organisation_id, METADATA, [proposal])
-        if row["status"] == "invalid":
-            raise Conflict(row["message"])
-        change_set_id = change_requests.add(tx, request, METADATA, failed["name"], [proposal])
-        found = change_requests.run_at_once(tx, request, change_set_id)
-        return Answer(
-            {
-                "change_set": found,
-                "row": change_requests.shown(METADATA, row) | {"change_set_id": change_set_id},
-            },
-            202,
-        )
+        parts = [(each["kind"], Proposal(1, video, _fields(each), None), each["name"]) for each in failed]
+        try:
+            return _change(tx, request, parts, is_dry=False)
+        except InvalidRequest as error:
+            raise Conflict(error.message) from error
 
     return idempotency.once(request, work)
+
+
+def _fields(failed: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a row that has failed, as they are proposed."""
+    fields = {
+        name: int(value) if name == "category_id" else value
+        for name, value in failed["changes"].items()
+        if name in CmsVideoChanges.model_fields and value is not None
+    }
+    is_asset = failed["kind"] == ASSET_METADATA
+    return fields | {"asset_id": failed["target"]["asset_id"]} if is_asset else fields
 
 
 def _require_video(tx: db.Transaction, request: Request, video: str) -> None:

@@ -1,4 +1,4 @@
-"""Make and release claims, and set policies, through YouTube's Content ID API.
+"""Make and release claims, set policies and the metadata of assets, through YouTube's Content ID API.
 
 Its resources have no etag: what a row changes is read right before it is written. What it was is stored
 before the write, so that a row whose answer was lost is recognised by what YouTube has, and is not written
@@ -16,7 +16,7 @@ from showrunner.aws.change_marks import FUNCTION_SECONDS, Lease
 from showrunner.errors import PlatformRejected
 from showrunner.platforms.content_id import Claim, ContentId, Policy
 from showrunner.quotas import Ledger, Project
-from showrunner.rights import change_costs, change_files, claim_rules
+from showrunner.rights import change_costs, change_files, change_rules, claim_rules
 from showrunner.rights.change_files import Batch, Row
 from showrunner.rights.change_results import result
 
@@ -40,6 +40,7 @@ class ClaimChanges:
             "release": self._release,
             "claim_policy": self._set_policy,
             "match_policy": self._set_match_policy,
+            "asset_metadata": self._set_metadata,
         }
 
     def prepare(self, rows: list[Row]) -> None:
@@ -133,6 +134,24 @@ class ClaimChanges:
         asset_id = row.target["asset_id"]
         found = self._read(row, lambda api: api.find_match_policy(asset_id))
         return self._set(row, found, lambda api, policy: api.set_match_policy(asset_id, policy))
+
+    def _set_metadata(self, row: Row) -> Result:
+        asset_id = row.target["asset_id"]
+        found = self._read(row, lambda api: api.find_metadata(asset_id))
+        state = {name: found[name] for name in row.changes}
+        if change_rules.is_done(state, row.changes):
+            if journal := change_files.find_journal(self._batch, row):
+                return result("success", None, journal["before"], state)
+            return result("unchanged", "YouTube has these values already.", state, state)
+        if problem := change_rules.find_difference(found, row.expected):
+            return result("failed", problem, state)
+        self._reserve(row)
+        change_files.write_journal(self._batch, row, row.changes, state)
+        written = self._call(row, lambda api: api.set_metadata(asset_id, row.changes))
+        after = {name: written[name] for name in row.changes}
+        if problem := change_rules.find_difference(after, row.changes):
+            return result("failed", f"YouTube has not taken all of it. {problem}", state, after)
+        return result("success", None, state, after)
 
     def _set(self, row: Row, found: Policy, write: Callable[[ContentId, Policy], Policy]) -> Result:
         """Write a policy over the one that was found."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from showrunner.database import db
-from showrunner.rights import owner_accounts
+from showrunner.rights import change_costs, owner_accounts
 from showrunner.rights.change_files import Proposal
 from showrunner.store.rights import catalogue, content_owners
 
@@ -83,6 +83,12 @@ class _Check:
             row["target"] = {"asset_id": fields["asset_id"]}
             row["changes"] = {"policy": policy_of(fields)}
             row["known"] = {"match_policy": found["match_policy"]} if found else {}
+            key, missing = (fields["asset_id"],), "The newest reports have no such asset."
+        elif self._kind == change_costs.ASSET_METADATA:
+            found = self._assets.get(fields["asset_id"])
+            row["target"] = {"asset_id": fields["asset_id"]}
+            row["changes"] = {name: value for name, value in fields.items() if name != "asset_id"}
+            row["known"] = {name: found[name] for name in row["changes"] if name in found} if found else {}
             key, missing = (fields["asset_id"],), "The newest reports have no such asset."
         else:
             found = self._claims.get(fields["claim_id"])

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.rights import change_costs, change_rules, claim_proposals
+from showrunner.rights import change_costs, change_rules, claim_proposals, owner_accounts
 from showrunner.rights.change_files import Proposal
 from showrunner.rights.change_schemas import (
+    AssetMetadataRow,
     ChangeRow,
     ClaimPolicyRow,
     ClaimRow,
@@ -15,9 +16,10 @@ from showrunner.rights.change_schemas import (
     MatchPolicyRow,
     NewChangeSet,
     ReleaseRow,
+    SongFields,
 )
 from showrunner.store.accounts import connected_accounts
-from showrunner.store.rights import catalogue
+from showrunner.store.rights import catalogue, content_owners
 from showrunner.web import tables
 from showrunner.web.body import checked
 from showrunner.web.fields import Body
@@ -39,6 +41,7 @@ KINDS = {
     "release": Kind(ReleaseRow, "claim_id", ()),
     "claim_policy": Kind(ClaimPolicyRow, "claim_id", ("territories",)),
     "match_policy": Kind(MatchPolicyRow, "asset_id", ("territories",)),
+    "asset_metadata": Kind(AssetMetadataRow, "asset_id", ("artist", "genre")),
 }
 
 
@@ -53,9 +56,34 @@ def read(body: NewChangeSet) -> list[Proposal]:
     return found
 
 
-def one(video_id: str, changes: CmsVideoChanges) -> Proposal:
-    """Return the change of a single video."""
-    return Proposal(1, video_id, changes.model_dump(exclude_none=True), None)
+def of_video(
+    tx: db.Transaction, organisation_id: str, video_id: str, changes: CmsVideoChanges
+) -> Iterator[tuple[str, Proposal]]:
+    """Yield the change of a video itself, and that of the asset that it is claimed for, each with its kind.
+
+    Raises InvalidRequest if it is claimed for no asset, or for several.
+    """
+    fields = changes.model_dump(exclude_none=True)
+    song = {name: fields.pop(name) for name in SongFields.model_fields if name in fields}
+    if fields:
+        yield change_costs.METADATA, Proposal(1, video_id, fields, None)
+    if song:
+        asset_id = _asset_of(tx, organisation_id, video_id)
+        yield change_costs.ASSET_METADATA, Proposal(1, video_id, {**song, "asset_id": asset_id}, None)
+
+
+def _asset_of(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
+    found = sorted({each["asset_id"] for each in catalogue.list_claims_on(tx, organisation_id, [video_id])})
+    if len(found) == 1:
+        return str(found[0])
+    if not found:
+        words = "they belong to an asset, and the newest reports have no claim of yours on this video"
+    else:
+        words = (
+            f"the video is claimed for {len(found)} assets, {', '.join(found[:5])}: change the right one "
+            "with POST /api/v1/cms/changes and kind asset_metadata"
+        )
+    raise InvalidRequest(f"artist and genre: {words}", [{"field": "artist", "message": words}])
 
 
 def _of_csv(kind: Kind, text: str) -> Iterator[Proposal]:
@@ -93,10 +121,14 @@ def check(
         return
     ids = list({each.video_id for each in proposals if each.fault is None})
     known = catalogue.find_videos(tx, organisation_id, ids)
-    connections = _connections(tx, organisation_id)
+    channels, owners = _connections(tx, organisation_id), _connections_of_owners(tx, organisation_id)
+    for each in known.values():
+        own, none = channels.get(each["channel_id"]), (None, None)
+        who = (own, None) if own else owners.get(each["owner_id"], none)
+        each["connection_id"], each["content_owner"] = who
     seen: dict[str, int] = {}
     for proposal in proposals:
-        yield _check(proposal, known.get(proposal.video_id), connections, seen)
+        yield _check(proposal, known.get(proposal.video_id), seen)
 
 
 def _connections(tx: db.Transaction, organisation_id: str) -> dict[str, str]:
@@ -109,12 +141,20 @@ def _connections(tx: db.Transaction, organisation_id: str) -> dict[str, str]:
     }
 
 
-def _check(
-    proposal: Proposal,
-    known: dict[str, Any] | None,
-    connections: dict[str, str],
-    seen: dict[str, int],
-) -> dict[str, Any]:
+def _connections_of_owners(tx: db.Transaction, organisation_id: str) -> dict[int, tuple[str | None, str]]:
+    """Return the connection that may act for each content owner, if any, and the owner's id at YouTube.
+
+    With onBehalfOfContentOwner it changes the videos of all channels that are linked to the owner:
+    https://developers.google.com/youtube/v3/docs/videos/update
+    """
+    return {
+        each["id"]: (owner_accounts.find_for_claims(tx, organisation_id, each), each["youtube_id"])
+        for each in content_owners.list_of(tx, organisation_id)
+        if each["youtube_id"] is not None
+    }
+
+
+def _check(proposal: Proposal, known: dict[str, Any] | None, seen: dict[str, int]) -> dict[str, Any]:
     row = proposal.unchecked()
     if proposal.fault is not None:
         return row
@@ -128,11 +168,13 @@ def _check(
     first = seen.setdefault(proposal.video_id, proposal.number)
     if first != proposal.number:
         return row | {"message": f"Row {first} changes the same video: put both changes into one row."}
-    connection_id = connections.get(known["channel_id"])
-    if connection_id is None:
+    if known["connection_id"] is None:
         message = (
             f"No connected account may change the videos of the channel {known['channel_id']}: connect the "
-            "account that owns it, GET /api/v1/auth/oauth/youtube/start."
+            "account that owns it, or one that may act for your content owner, GET "
+            "/api/v1/auth/oauth/youtube/start."
         )
         return row | {"message": message}
-    return row | {"connection_id": connection_id, "status": "pending", "message": None}
+    if known["content_owner"] is not None:
+        row["target"] = {"content_owner": known["content_owner"]}
+    return row | {"connection_id": known["connection_id"], "status": "pending", "message": None}

@@ -30,8 +30,9 @@ class VideoChanges:
         self._shown: dict[str, dict[str, Any]] = {}
 
     def prepare(self, rows: list[Row]) -> None:
-        """Read the videos of all rows at once."""
-        self._shown = self._read([row.video_id for row in rows])
+        """Read the videos of all rows at once, those of each content owner for themselves."""
+        for owner in {_owner(row) for row in rows}:
+            self._shown |= self._read([row.video_id for row in rows if _owner(row) == owner], owner)
 
     def change(self, row: Row) -> dict[str, Any]:
         """Return the result of a row, written if need be."""
@@ -39,7 +40,7 @@ class VideoChanges:
         journal = change_files.find_journal(self._batch, row)
         for number in range(MOST_CONFLICTS):
             if shown is None:
-                return result("failed", "The connected account's channel has no such video on YouTube.")
+                return result("failed", "The connected account sees no such video on YouTube.")
             if journal and change_rules.is_done(shown_ := _values(shown, journal), journal["changes"]):
                 return result("success", None, journal["before"], shown_)
             changes = change_rules.complete(shown, row.changes)
@@ -51,12 +52,12 @@ class VideoChanges:
             self._reserve(row, number)
             change_files.write_journal(self._batch, row, changes, before)
             try:
-                written = self._write(shown, changes)
+                written = self._write(shown, changes, _owner(row))
             except PlatformRejected as error:
                 if error.reason != "conditionNotMet":
                     return result("failed", error.message, before)
                 # Somebody has changed the video since it was read: merge into what it is now.
-                shown = self._read([row.video_id]).get(row.video_id)
+                shown = self._read([row.video_id], _owner(row)).get(row.video_id)
                 continue
             return result("success", None, before, change_rules.read(written, changes))
         return result("failed", "Somebody else keeps changing the video: run the change set again.")
@@ -67,21 +68,26 @@ class VideoChanges:
         project = Project(*self._batch.project)
         quotas.reserve_of_share(project, change_rules.WRITE_UNITS, holder, change_rules.SHARE)
 
-    def _read(self, video_ids: list[str]) -> dict[str, dict[str, Any]]:
+    def _read(self, video_ids: list[str], owner: str | None) -> dict[str, dict[str, Any]]:
         self._ledger.spend(change_rules.READ_UNITS)
-        found = self._call(lambda studio: studio.list_details(video_ids))
+        found = self._call(owner, lambda studio: studio.list_details(video_ids))
         return {each["id"]: each for each in found}
 
-    def _write(self, shown: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-        return self._call(lambda studio: studio.update(shown, change_rules.by_part(changes)))
+    def _write(self, shown: dict[str, Any], changes: dict[str, Any], owner: str | None) -> dict[str, Any]:
+        return self._call(owner, lambda studio: studio.update(shown, change_rules.by_part(changes)))
 
-    def _call[T](self, call: Callable[[Studio], T]) -> T:
+    def _call[T](self, owner: str | None, call: Callable[[Studio], T]) -> T:
         def guarded(token: str) -> T:
             self._lease.keep()
             with breakers.guard("youtube", "metadata"):
-                return call(Studio(config.setting("YOUTUBE_BASE_URL"), token))
+                return call(Studio(config.setting("YOUTUBE_BASE_URL"), token, owner))
 
         return self._account.call(guarded)
+
+
+def _owner(row: Row) -> str | None:
+    """Return the content owner, by its id at YouTube, that a row's account acts for, if any."""
+    return row.target.get("content_owner")
 
 
 def _values(shown: dict[str, Any], journal: dict[str, Any]) -> dict[str, Any]:

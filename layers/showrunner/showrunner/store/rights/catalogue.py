@@ -334,11 +334,14 @@ def get_video(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
 
 
 def find_videos(tx: db.Transaction, organisation_id: str, video_ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return channel_id, title, privacy_status and embedding_allowed of the videos in the reports, by id."""
+    """Return the videos in the reports by id.
+
+    Columns: owner_id, channel_id, title, privacy_status and embedding_allowed.
+    """
     found = db.rows(
         tx,
         """
-        SELECT DISTINCT ON (video_id) video_id, channel_id, video_title AS title,
+        SELECT DISTINCT ON (video_id) video_id, owner_id, channel_id, video_title AS title,
                lower(video_privacy_status) AS privacy_status,
                lower(embedding_allowed) IN ('yes', 'true', 'allowed') AS embedding_allowed
           FROM rights.videos
@@ -352,11 +355,16 @@ def find_videos(tx: db.Transaction, organisation_id: str, video_ids: list[str]) 
 
 
 def find_assets(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
-    """Return asset_id, owner_id, title and match_policy of the assets in the reports."""
+    """Return the assets in the reports: asset_id, owner_id, match_policy and metadata.
+
+    Metadata: title, artist (a list), album, label, isrc, upc and custom_id.
+    """
     return db.rows(
         tx,
         """
-        SELECT asset_id, owner_id, asset_title AS title, match_policy FROM rights.assets
+        SELECT asset_id, owner_id, asset_title AS title, match_policy, artist, album, label, isrc, upc,
+               custom_id
+          FROM rights.assets
          WHERE organisation_id = :organisation_id AND asset_id = ANY(:asset_ids::text[])
          ORDER BY asset_id, owner_id
         """,

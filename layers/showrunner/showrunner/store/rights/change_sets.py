@@ -355,7 +355,7 @@ def save_results(tx: db.Transaction, change_set_id: str, results: dict[str, Any]
 
 # Rows about a content owner that is another organisation's now, or that the service account must not act for.
 _OF_OTHERS = """
-    c.kind <> 'metadata' AND NOT EXISTS (
+    (c.kind <> 'metadata' OR c.target ? 'content_owner') AND NOT EXISTS (
         SELECT FROM rights.content_owners w
          WHERE w.organisation_id = c.organisation_id AND w.youtube_id = c.target ->> 'content_owner'
            AND (w.uses_service_account OR c.connection_id <> :service_account::uuid))
@@ -464,18 +464,21 @@ def end(tx: db.Transaction, change_set_id: str, attempt: int, reason: str) -> No
     )
 
 
-def find_failed(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
-    """Return changes and name of the video's newest sync of metadata if it has failed, None otherwise."""
-    return db.one(
+def list_failed(tx: db.Transaction, organisation_id: str, video_id: str) -> list[dict[str, Any]]:
+    """Return kind, target, changes and name of the newest syncs of a video and of its asset that have failed.
+
+    At most one of each: of the video's metadata first.
+    """
+    return db.rows(
         tx,
         """
         SELECT * FROM (
-            SELECT c.status, c.changes, s.name
+            SELECT DISTINCT ON (c.kind) c.kind, c.status, c.target, c.changes, s.name
               FROM rights.changes c JOIN rights.change_sets s ON s.id = c.change_set_id
              WHERE c.organisation_id = :organisation_id AND c.video_id = :video_id AND c.queued_at IS NOT NULL
-               AND c.kind = 'metadata'
-             ORDER BY c.queued_at DESC, c.id DESC LIMIT 1) newest
-         WHERE status IN ('failed', 'error')
+               AND c.kind IN ('metadata', 'asset_metadata')
+             ORDER BY c.kind, c.queued_at DESC, c.id DESC) newest
+         WHERE status IN ('failed', 'error') ORDER BY kind DESC
         """,
         organisation_id=organisation_id,
         video_id=video_id,
