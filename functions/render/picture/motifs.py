@@ -113,10 +113,16 @@ def placed(motif: str, look: Look, area: tuple[int, int, int, int]) -> Place:
     """Return where a motif and the text of its number are drawn. `area` is the stage of the content."""
     left, top, right, bottom = area
     wide = look.width > look.height
+    if motif in ("ring", "dial") and look.height <= look.width:
+        # A ring as high as the area has no room for large letters inside it.
+        size, margin = min(bottom - top, (right - left) // 2) // 2 * 2, (right - left) // 16
+        x, y = right - margin - size, (top + bottom - size) // 2
+        return Place((x, y, x + size, y + size), (left, top, x - margin, bottom))
     if motif in ("ring", "dial"):
         reach = min(right - left, bottom - top) // 2
         x, y = (left + right) // 2, (top + bottom) // 2
-        inner = round(reach * 0.68)
+        # The square inside the ring's band; a clock's marks reach further in.
+        inner = round(reach * (0.68 if motif == "ring" else 0.58))
         return Place(
             (x - reach, y - reach, x + reach, y + reach), (x - inner, y - inner, x + inner, y + inner)
         )
@@ -126,7 +132,10 @@ def placed(motif: str, look: Look, area: tuple[int, int, int, int]) -> Place:
     if motif == "dots":
         middle = round(top + (bottom - top) * 0.56)
         return Place((left, middle, right, bottom), (left, top, right, middle - look.unit // 30))
-    return Place((0, 0, look.width, look.height), area)
+    # Through no heading, mark or caption. Circles and scales are seen beside the letters.
+    frame = (0, top, look.width, bottom)
+    beside = {"pulse": (right - left) // 8, "scale": (right - left) // 16}.get(motif, 0)
+    return Place(frame, (left + beside, top, right - beside, bottom))
 
 
 def drawn(
@@ -193,14 +202,16 @@ def _dots(
 def _scale(_: float | None, __: int | None, look: Look, place: Place, ___: object) -> list[Lights]:
     """Draw the marks of a scale along both edges; a light runs up along them."""
     left, top, right, bottom = place.motif
-    height, reach = bottom - top, round(look.unit * 0.085)
+    height, reach = bottom - top, round(look.unit * 0.1)
     alpha = np.zeros((height, reach), np.float32)
-    step = look.unit * 0.021
+    step = look.unit * 0.024
     for number in range(int(height / step) + 1):
         y, long = round(number * step), number % 5 == 0
-        length = reach if long else round(reach * 0.55)
-        alpha[max(0, y - (2 if long else 1)) : y + (3 if long else 2), :length] = 255 if long else 200
+        length = reach if long else round(reach * 0.7)
+        thick = max(1, round(look.unit * (0.006 if long else 0.004)))
+        alpha[max(0, y - thick) : y + thick, :length] = 255 if long else 220
     order = _order(np.broadcast_to(1 - np.arange(height, dtype=np.float32)[:, None] / height, alpha.shape))
+    alpha *= _faded(place, look)[:, None]
     lights = []
     for x, marks in ((left, alpha), (right - reach, alpha[:, ::-1])):
         lights += [
@@ -218,7 +229,7 @@ def _streaks(
     width, height = right - left, bottom - top
     alpha, order = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     x = np.arange(width, dtype=np.float32) / width
-    for y in np.linspace(0.03, 0.97, 34) * height + rng.uniform(-0.012, 0.012, 34) * height:
+    for y in np.linspace(0.05, 0.95, 24) * height + rng.uniform(-0.015, 0.015, 24) * height:
         near = float(rng.uniform(0.25, 1.0))
         thick = max(2, round(look.unit * 0.009 * near))
         rows = slice(max(0, round(y)), round(y) + thick)
@@ -226,7 +237,9 @@ def _streaks(
         behind = place.text[1] < top + y < place.text[3]
         alpha[rows] = round(255 * (0.3 if behind else 0.4 + 0.6 * near))
         order[rows] = _order((x / (0.45 + 0.55 * near) + float(rng.uniform(0, 1))) % 1.0)
-    return [Lights(left, top, alpha, order, look.accent, 1.5, rushes=True)]
+    return [
+        Lights(left, top, _bytes(alpha * _faded(place, look)[:, None]), order, look.accent, 1.5, rushes=True)
+    ]
 
 
 def _pulse(_: float | None, __: int | None, look: Look, place: Place, ___: object) -> list[Lights]:
@@ -235,17 +248,26 @@ def _pulse(_: float | None, __: int | None, look: Look, place: Place, ___: objec
     x, y = round((place.text[0] + place.text[2]) / 2) - left, round((place.text[1] + place.text[3]) / 2) - top
     alpha, order = (np.zeros((bottom - top, right - left), np.uint8) for _ in range(2))
     most = math.hypot(max(x, right - left - x), max(y, bottom - top - y))
-    thick, far = max(2, round(look.unit * 0.007)), look.unit * 0.34
+    thick, far = max(2, round(look.unit * 0.011)), look.unit * 0.34
     while far < most:
         # Weaker towards the corners.
-        bright, turn = round(235 * (1 - 0.5 * far / most)), round(254 * far / most)
+        bright, turn = round(255 * (1 - 0.5 * far / most)), round(254 * far / most)
         cv2.circle(alpha, (x, y), round(far), bright, thick, cv2.LINE_AA)
         cv2.circle(order, (x, y), round(far), turn, 3 * thick)
-        far += look.unit * 0.058
+        far += look.unit * 0.05
     # Weak behind the letters.
-    band = slice(max(0, y - round(look.unit * 0.2)), y + round(look.unit * 0.2))
-    alpha[band] = cv2.convertScaleAbs(alpha[band], alpha=0.3)
-    return [Lights(left, top, alpha, order, look.accent, 2.4, rushes=True)]
+    rows = slice(max(0, y - round(look.unit * 0.2)), y + round(look.unit * 0.2))
+    band = alpha[rows, place.text[0] : place.text[2]]
+    band[:] = cv2.convertScaleAbs(np.ascontiguousarray(band), alpha=0.3)
+    return [
+        Lights(left, top, _bytes(alpha * _faded(place, look)[:, None]), order, look.accent, 2.4, rushes=True)
+    ]
+
+
+def _faded(place: Place, look: Look) -> Floats:
+    """Return how much of a motif is drawn in each of its rows: it fades at its upper and lower edge."""
+    rows, soft = np.arange(place.motif[1], place.motif[3]), look.unit * 0.05
+    return np.clip(np.minimum(rows - place.motif[1], place.motif[3] - rows) / soft, 0, 1).astype(np.float32)
 
 
 def _polar(place: Place) -> tuple[int, Floats, Floats]:

@@ -149,6 +149,32 @@ def test_nothing_covers_anything_else(film, tmp_path, preset, size):
 
 
 @pytest.mark.parametrize("size", ASPECTS)
+@pytest.mark.parametrize("motif", ["ring", "dots", "dial", "scale", "streaks", "pulse"])
+def test_what_moves_around_a_number_covers_no_caption_and_no_mark(film, tmp_path, motif, size):
+    figure = {"motif": motif, "share": 0.6 if motif == "ring" else None, "count": 60}
+    parsed, output = film("bold", size, "number", figure=figure)
+    scene = parsed.scenes[0]
+    painter = generated.painter(scene.shots[0], scene.heading, parsed, output, 9.0)
+    marks = [overlays.demo_mark(output), overlays.logo(tmp_path / "logo.png", "logo.png", output)]
+    heading = overlays.Heading(scene.heading, parsed, output, marks)
+    lit = np.zeros((output.height, output.width), bool)
+    for at_s in (4.0, 4.4, 4.9, 5.5):
+        lit |= drawn(output, lambda frame, at=at_s: [light.paint(frame, at) for light in painter.lights])
+
+    assert lit.sum() > 200
+    fixed = {
+        "captions": caption_pixels(parsed, output),
+        "heading": drawn(output, lambda frame: heading.paint(frame, 1.5)),
+        "demo": drawn(output, lambda frame: marks[0].paint(frame, 1.5)),
+        "logo": drawn(output, lambda frame: marks[1].paint(frame, 1.5)),
+    }
+    assert overlaps({motif: lit, **fixed}) == []
+    # Streaks rush past behind the letters, weakly, and so do circles.
+    if motif not in ("streaks", "pulse"):
+        assert overlaps({motif: lit, "letters": content_pixels(parsed, output)}) == []
+
+
+@pytest.mark.parametrize("size", ASPECTS)
 def test_list_items_are_not_much_smaller_than_their_heading(film, size):
     many = [f"Number {index} of the things to know about it" for index in range(8)]
     for template in ("list", "steps"):
