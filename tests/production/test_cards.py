@@ -125,3 +125,67 @@ def test_pauses_bring_a_written_video_to_its_length() -> None:
         pauses = [after - before - seconds_each for before, after in itertools.pairwise(starts)]
         shortest, longest = timeline.PAUSES_SECONDS
         assert all(shortest - 0.01 <= pause <= longest + 0.01 for pause in pauses)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "unit", "series"),
+    [
+        (
+            "en",
+            "A message by cable needs 30 milliseconds. The same message by satellite needs 250 milliseconds.",
+            "ms",
+            [("Cable", 30), ("Satellite", 250)],
+        ),
+        ("en", "A cable needs 30 milliseconds, a satellite 250.", "ms", [("Cable", 30), ("Satellite", 250)]),
+        (
+            "en",
+            "Nigeria has 220 million people, and Ghana has 34 million people.",
+            "million people",
+            [("Nigeria", 220), ("Ghana", 34)],
+        ),
+        (
+            "en",
+            "Elephants live 70 years, horses live 30 years.",
+            "years",
+            [("Elephants", 70), ("Horses", 30)],
+        ),
+        ("es", "El tren recorre 300 km y el coche recorre 90 km.", "km", [("Tren", 300), ("Coche", 90)]),
+        ("de", "Die Bahn braucht 3 Stunden, das Auto braucht 5 Stunden.", "h", [("Auto", 5), ("Bahn", 3)]),
+        ("fr", "Le train coûte 45 €, mais le bateau coûte 90 €.", "€", [("Train", 45), ("Bateau", 90)]),
+    ],
+)
+def test_a_comparison_in_a_script_gets_its_bars(
+    language: str, text: str, unit: str, series: list[tuple[str, float]]
+) -> None:
+    card = cards.from_words(text, language)
+
+    assert (card.template, card.text) == ("chart_bar", unit)
+    assert sorted((each.label, each.value) for each in card.series) == sorted(series)
+
+
+def test_figures_of_three_years_become_a_line() -> None:
+    text = (
+        "In 1990 Lagos had 4.7 million people, in 2000 it had 7.2 million people, in 2020 14 million people."
+    )
+    card = cards.from_words(text, "en")
+
+    assert card.template == "chart_line"
+    assert [(each.label, each.value) for each in card.series] == [("1990", 4.7), ("2000", 7.2), ("2020", 14)]
+    assert cards.says(card, text)
+    assert not cards.says(card, text.replace("7.2", "8.3"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A whale weighs 150 tons. It eats 4 tons a day.",
+        "The tower is 300 meters tall and weighs 10,100 tons.",
+        "It takes 3 hours, then 5 hours more.",
+        "Cables break about 150 to 200 times a year. A repair takes 10 days.",
+        "A drop weighs 1 gram and the ship carries 90,000 grams.",
+        "Queen Victoria sent a message of 98 words, and it took about 16 hours to arrive.",
+        "Light moves at 200,000 kilometers per second. The cable is 6,000 kilometers long.",
+    ],
+)
+def test_figures_without_a_name_of_their_own_get_no_bars(text: str) -> None:
+    assert not cards.from_words(text, "en").series

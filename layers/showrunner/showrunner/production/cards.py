@@ -4,10 +4,10 @@ A card is what a generated picture typesets: a figure, a quotation, a list, a ph
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from showrunner.production import figures
+from showrunner.production import comparisons, figures
 from showrunner.production.script import Visual
 from showrunner.production.segmentation import sentences
 from showrunner.production.text import UNSPACED_RUN, count_words
@@ -151,8 +151,15 @@ _SENTENCE_END = re.compile(r"[.!?…。！？।؟]+[\"'”’»」』)]*$")
 
 
 def from_words(narration: str, language: str) -> Visual:
-    """Return the card of a passage that nobody described: its figure, its quotation or its key phrase."""
+    """Return the card of a passage that nobody described.
+
+    It is its comparison, its figure, its quotation or its key phrase.
+    """
     figure, quotation = _figure(narration), _QUOTATION.search(narration)
+    if compared := comparisons.find(narration, list(_amounts(narration)), language):
+        template = "chart_line" if comparisons.is_line(compared) else "chart_bar"
+        series = [{"label": name, "value": value} for name, value in compared.series]
+        return plain(narration, template=template, text=compared.unit, series=series)
     if figure:
         return plain(narration, template="number", value=figure[0], label=figure[1])
     if quotation and count_words(quotation[1] or quotation[2]) >= 4:
@@ -162,7 +169,9 @@ def from_words(narration: str, language: str) -> Visual:
 
 
 def says(card: Visual, narration: str) -> bool:
-    """Return True if the card's figure or words are in the narration, or it has none of its own."""
+    """Return True if the card's figures or words are in the narration, or it has none of its own."""
+    if card.series:
+        return all(_letters(f"{each.value:.12g}") in _letters(narration) for each in card.series)
     written = next((each for each in (card.value, card.text, *card.items[:1]) if each), "")
     return _letters(written) in _letters(narration)
 
@@ -176,6 +185,15 @@ def plain(narration: str, **card: Any) -> Visual:
 
 def _figure(narration: str) -> tuple[str, str] | None:
     """Return (value, label) of the first figure with something that it counts."""
+    for found in _amounts(narration):
+        if label := _label(found["rest"]):
+            value = narration[found.start() : found.start("rest")].strip()
+            return value, label
+    return None
+
+
+def _amounts(narration: str) -> Iterator[re.Match[str]]:
+    """Yield the figures of a text, but no years, dates, times of day and parts of other figures."""
     for found in _FIGURE.finditer(narration):
         number, rest = found["number"], found["rest"]
         is_amount = bool(found["currency"] or found["sign"] or found["magnitude"])
@@ -184,14 +202,8 @@ def _figure(narration: str) -> tuple[str, str] | None:
         before = narration[: found.start()]
         if _CLOCK_WORD.match(rest) or _MONTH.match(rest) or _MONTH_BEFORE.search(before):
             continue
-        if _COMPOUND.search(before):
-            continue
-        label = _label(rest)
-        if not label:
-            continue
-        value = narration[found.start() : found.start("rest")].strip()
-        return value, label
-    return None
+        if not _COMPOUND.search(before):
+            yield found
 
 
 def _label(rest: str) -> str:

@@ -85,16 +85,16 @@ def read(value: str, label: str | None) -> Figure:
     A label whose unit isn't known stays as it is.
     """
     shown, words = _RANGE.sub("–", value.strip()), (label or "").strip()
-    amount = _amount(shown)
+    counted = amount(shown)
     if "%" in shown or re.match(r"(?:percent|per cent|por ciento|pour cent|prozent)\b", words, re.IGNORECASE):
-        share = amount / 100 if amount is not None and amount <= 100 else None
+        share = counted / 100 if counted is not None and counted <= 100 else None
         return Figure(shown, label, "share" if share is not None else "other", share)
     first, _, rest = words.partition(" ")
     unit = _unit(first)
     if unit is None:
-        whole = amount is not None and amount == int(amount) and 1 < amount <= MOST_DOTS
-        if amount is not None and whole and shown.isdigit() and not _is_rate(rest):
-            return Figure(shown, label, "count", None, int(amount))
+        whole = counted is not None and counted == int(counted) and 1 < counted <= MOST_DOTS
+        if counted is not None and whole and shown.isdigit() and not _is_rate(rest):
+            return Figure(shown, label, "count", None, int(counted))
         return Figure(shown, label, "other")
     measure, sign = unit
     per = _RATE.match(rest)
@@ -116,7 +116,7 @@ def motif(figure: Figure, before: str, used: Counter[str]) -> Motif:
     return min(fitting, key=lambda each: (used[each], fitting.index(each)))
 
 
-def _amount(value: str) -> float | None:
+def amount(value: str) -> float | None:
     """Return the number if the value has just one, without its magnitude."""
     found = _NUMBER.findall(value)
     if len(found) != 1:
