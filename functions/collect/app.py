@@ -1,6 +1,7 @@
 """Metrics machine, step Plan, every hour for each platform -> the accounts that are due, as batches in S3.
 
-With a day, when a person starts it so: the archived answers of that day, to load them again.
+With a day, when a person starts it so: the archived answers of that day, to load them again. Step Settle: all
+batches of a run are loaded.
 """
 
 from typing import Any
@@ -12,6 +13,8 @@ from showrunner.telemetry import entrypoint
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if event.get("part") == "settle":
+        return replay.settle(event.get("platform", "youtube"), event["run"])
     if event.get("platform") == "airtable":
         return airtable_sync.plan(event["run"])
     # Videos and other items have runs of their own, so that their many batches hold up no account's figures.

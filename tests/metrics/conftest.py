@@ -68,7 +68,7 @@ def forget() -> None:
     table = {"TableName": os.environ["STATE_TABLE"]}
     client = sdk.client("dynamodb")
     for item in client.scan(**table)["Items"]:
-        if item["pk"]["S"].startswith(("quota#", "rate#", "schedule#metrics")):
+        if item["pk"]["S"].startswith(("quota#", "rate#", "loads#", "schedule#metrics")):
             client.delete_item(**table, Key={name: item[name] for name in ("pk", "sk")})
 
 

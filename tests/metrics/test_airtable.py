@@ -154,6 +154,20 @@ def test_a_worker_that_dies_after_the_answer_adds_nothing_twice(client, tx, app,
     assert plan("second") == []
 
 
+def test_rows_whose_load_was_lost_are_written_again_by_the_next_run_and_once(client, tx, app, unhurried):
+    """So nobody has to look for lost loads of Airtable: what isn't recorded differs from what was written."""
+    add(client, 12)
+    first, second = plan("first")
+    load.handler({"key": airtable.handler(first, None)["key"]}, None)
+    airtable.handler(second, None)  # archived, and its load fails for good
+
+    assert [len(batch["rows"]) for batch in plan("second")] == [2]
+    assert sync("third") == 1
+    assert sync("fourth") == 0
+
+    assert len(records(app)) == 12
+
+
 def test_too_many_calls_rest_for_30_seconds_and_a_spent_month_is_skipped(client, tx, app):
     add(client, 1)
     [batch] = plan("first")

@@ -270,7 +270,8 @@ def test_rows_for_airtable_are_there_once_though_each_step_is_killed_at_every_ca
     put_secrets({"airtable/token": "local"})
     airtable_writing._client.cache_clear()
     # A killed step asks again and again.
-    monkeypatch.setattr(rates, "AIRTABLE_BASE", rates.Rate(1_000_000, 60, burst=100_000))
+    for name in ("AIRTABLE_BASE", "AIRTABLE"):
+        monkeypatch.setattr(rates, name, rates.Rate(1_000_000, 60, burst=100_000))
     world.airtable_app.base(base).window.calls = 1_000_000
     account = {"artist_id": artist, "platform": "youtube", "account_id": CHANNEL}
     artists.save_accounts(tx, person.organisation_id, [account])

@@ -11,7 +11,7 @@ from functions.youtube import app as youtube
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, InvalidRequest
-from showrunner.metrics import archive, loading, replay
+from showrunner.metrics import archive, collection, loading, replay
 from tests.metrics.conftest import count_points, run, work
 from tests.metrics.test_collection import CHANNEL, age, values
 
@@ -101,6 +101,59 @@ def test_an_hour_with_a_missing_answer_is_looked_at_until_it_is_loaded(tx, artis
     # Older than what anybody looks for.
     db.run(tx, "DELETE FROM metrics.loads")
     assert replay.lost("youtube", datetime.now(UTC) + replay.LOOKED_BACK + timedelta(hours=2)) == []
+
+
+def test_an_hour_without_work_finds_a_lost_load_and_asks_the_database_for_nothing_else(
+    client, tx, channel, artist, looked_at, monkeypatch
+):
+    monkeypatch.setattr(replay, "_SETTLED", timedelta(hours=2))
+    key = lose("lost")
+    now = datetime.now(UTC)
+
+    with monkeypatch.context() as patch:
+        # Not before the run must have ended.
+        patch.setattr(collection.db, "transaction", Mock(side_effect=AssertionError))
+        assert collect.handler({"run": "soon", "platform": "youtube"}, None)["batches"] == 0
+    assert not replay.is_overdue("youtube", now + timedelta(minutes=119))
+    assert replay.is_overdue("youtube", now + timedelta(minutes=121))
+    replay.expect_loads("youtube", "lost", now - timedelta(hours=2))
+    monkeypatch.setattr(replay, "_SETTLED", timedelta(0))
+
+    batches = s3.get_json(collect.handler({"run": "later", "platform": "youtube"}, None)["key"])
+
+    assert [each["key"] for each in batches] == [key]
+    work(collect.handler({"run": "later", "platform": "youtube"}, None), "youtube")
+    assert values(client, artist)["followers"] == 1200
+    # The next look finds nothing, and ends the search.
+    looked_at()
+    assert replay.lost("youtube", datetime.now(UTC)) == []
+    assert not replay.is_overdue("youtube", datetime.now(UTC) + timedelta(hours=3))
+
+
+def test_a_run_that_loaded_all_leaves_nothing_to_look_for(tx, channel, artist, event):
+    in_time = datetime.now(UTC) + timedelta(hours=3)
+    collect.handler({"run": "first", "platform": "youtube"}, None)
+    assert replay.is_overdue("youtube", in_time)
+
+    settled = event("collect.settle") | {"run": "first"}
+    assert collect.handler(settled, None) == {"settled": "first"}
+    assert collect.handler(settled, None) == {"settled": "first"}  # a repeat
+
+    assert not replay.is_overdue("youtube", in_time)
+
+
+def test_runs_about_items_and_of_one_artist_are_looked_for_too(client, tx, channel, artist):
+    in_time = datetime.now(UTC) + timedelta(hours=3)
+    run("found")
+    replay.settle("youtube", "found")
+    for name, more in (
+        ("items", {"part": "items"}),
+        ("one", {"organisation_id": client.organisation_id, "artist_id": artist}),
+    ):
+        assert collect.handler({"run": name, "platform": "youtube", **more}, None)["batches"]
+        assert replay.is_overdue("youtube", in_time)
+        replay.settle("youtube", name)
+        assert not replay.is_overdue("youtube", in_time)
 
 
 def test_answers_of_before_the_first_look_are_left_alone(tx, artist):

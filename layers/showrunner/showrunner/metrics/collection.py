@@ -69,7 +69,7 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
         return archive.planned(run, known)
     if artist is None and platform == MEASURED_WITH:
         _measure_quotas(now)
-    if artist is None and not schedules.is_work_due(schedule(platform), now.timestamp()):
+    if artist is None and not _is_due(platform, now):
         return archive.planned(run, [])
     ids, calls = size(platform)
     with db.transaction() as tx:
@@ -87,11 +87,18 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     )
     if artist is None:
         batches = [*replay.lost(platform, now), *batches]
+    if batches:
+        replay.expect_loads(platform, run, now)
     archive.write_plan(run, batches)
     if artist is None:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.
         schedules.look_again(schedule(platform), next_at.timestamp() if next_at else None)
     return archive.planned(run, batches)
+
+
+def _is_due(platform: str, now: datetime) -> bool:
+    """Return whether accounts are due, or answers of an earlier run were archived and not loaded."""
+    return schedules.is_work_due(schedule(platform), now.timestamp()) or replay.is_overdue(platform, now)
 
 
 def _connected(

@@ -6,7 +6,7 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import schedules
 from showrunner.database import db
-from showrunner.metrics import archive
+from showrunner.metrics import archive, replay
 from showrunner.metrics.definitions import items_schedule
 from showrunner.metrics.readings import Reading
 from showrunner.metrics.readings import of as readings_of
@@ -50,6 +50,8 @@ def plan(run: str, platform: str) -> dict[str, Any]:
             else archive.batches(platform, ids, reading.ids, run, now, reading.name)
         )
     ]
+    if batches:
+        replay.expect_loads(platform, run, now)
     archive.write_plan(run, batches)
     # What this run finds, such as new videos, is due in the next one.
     next_at = now if batches else next_at

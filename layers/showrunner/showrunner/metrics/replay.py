@@ -7,6 +7,7 @@ import random
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from showrunner.aws import dynamodb
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.metrics import archive
@@ -29,6 +30,37 @@ def batches_of(platform: str, keys: list[str]) -> list[Batch]:
     return [Batch(platform, [], key, is_archived=True) for key in keys]
 
 
+def expect_loads(platform: str, run: str, now: datetime) -> None:
+    """Record that a run has batches to load. An hour without work looks for them once they are overdue."""
+    overdue_at = now + _SETTLED
+    dynamodb.put(
+        _expected(platform), run, {"overdue_at": int(overdue_at.timestamp())}, (now + LOOKED_BACK).timestamp()
+    )
+
+
+def settle(platform: str, run: str) -> dict[str, Any]:
+    """Record that all batches of a run are loaded. Uses no database."""
+    dynamodb.remove(_expected(platform), run)
+    return {"settled": run}
+
+
+def is_overdue(platform: str, now: datetime) -> bool:
+    """Return whether a run of a platform should have loaded its batches and hasn't said so: it has failed.
+
+    Uses no database, so that an hour without work wakes none.
+    """
+    return bool(_overdue(platform, now))
+
+
+def _overdue(platform: str, now: datetime) -> list[str]:
+    at = now.timestamp()
+    return [run for run, each in dynamodb.list_(_expected(platform), at) if each["overdue_at"] <= at]
+
+
+def _expected(platform: str) -> str:
+    return f"loads#{platform}"
+
+
 def lost(platform: str, now: datetime) -> list[Batch]:
     """Return batches for the platform's answers that were archived and never loaded, MOST_REPLAYED at most.
 
@@ -49,7 +81,10 @@ def lost(platform: str, now: datetime) -> list[Batch]:
             tx, platform, next((hour for hour in hours if wanted.intersection(keys[hour])), after)
         )
     metrics.add_metric("AnswersNotLoaded", "Count", len(missing))
-    if missing:
+    if not missing:
+        for run in _overdue(platform, now):
+            settle(platform, run)
+    else:
         logger.error(
             "archived answers are not loaded", extra={"count": len(missing), "first_key": missing[0]}
         )
