@@ -244,20 +244,24 @@ def show_money(month: str, money: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     table.add_column("status")
     for line in money["lines"]:
-        amounts = [_amount(line[name]) for name in ("paid_usd", "reported_usd", "difference_usd")]
+        amounts = _amounts(line)
         named = line["revenue_type"]
         table.add_row(named, *amounts, line["status"])
         for kinds in line["missing"]:
             table.add_row(f"  missing: {' or '.join(kinds)}")
-    total = [_amount(money[name]) for name in ("paid_usd", "reported_usd", "difference_usd")]
-    table.add_row("total", *total, money["status"], style="bold")
+    table.add_row("total", *_amounts(money), money["status"], style="bold")
     console.print()
     console.print(table)
 
 
-def _amount(usd: str | None) -> str:
-    """Return an amount with the digits that fit into a column; reports have up to twelve behind the point."""
-    return "" if usd is None else f"{Decimal(usd):.4f}"
+def _amounts(line: dict[str, Any]) -> list[str]:
+    """Return paid, reported and difference of a line.
+
+    YouTube pays cents, and differences are in cents. Reports have up to twelve digits behind the point: those
+    that fit into a column are shown.
+    """
+    found = (("paid_usd", 2), ("reported_usd", 4), ("difference_usd", 2))
+    return ["" if line[name] is None else f"{Decimal(line[name]):,.{digits}f}" for name, digits in found]
 
 
 def refuse_faults(

@@ -38,9 +38,13 @@ class Message(Protocol):
     def _asdict(self) -> dict[str, Any]: ...
 
 
-def send(queue_url: str, message: Message) -> None:
-    """Send one message. Raises AwsError or ServiceUnavailable."""
-    rpc.call("sqs", "SendMessage", {"QueueUrl": queue_url, "MessageBody": encode(message)})
+def send(queue_url: str, message: Message, delay_seconds: int = 0) -> None:
+    """Send one message, which arrives after `delay_seconds` (900 at most).
+
+    Raises AwsError or ServiceUnavailable.
+    """
+    delay = {"DelaySeconds": delay_seconds} if delay_seconds else {}
+    rpc.call("sqs", "SendMessage", {"QueueUrl": queue_url, "MessageBody": encode(message), **delay})
 
 
 def send_all(queue_url: str, messages: Sequence[Message]) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from showrunner import config
 from showrunner.aws import events, queues, s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
@@ -23,7 +24,7 @@ from showrunner.reports import names, opening, rows
 from showrunner.reports.names import Name, Period
 from showrunner.reports.opening import Payload, Refused
 from showrunner.reports.rows import Found, Reject, Rows
-from showrunner.rights import conflict_values
+from showrunner.rights import conflict_values, drop_order
 from showrunner.rights.loading_progress import Progress
 from showrunner.rights.messages import PREFIX, ReportDropped
 from showrunner.store.rights import content_owners, periods, reports, snapshots
@@ -71,8 +72,12 @@ def load(message: ReportDropped) -> None:
     """Load the reports of a file that was dropped, and announce what became of them.
 
     Raises InvalidRequest for a file outside the folders of content owners. A file that is gone is ignored.
+    A daily report waits in the queue for those of earlier days.
     """
     owner = _owner(message.object_key)
+    if drop_order.must_wait(message):
+        queues.send(config.setting("REPORTS_QUEUE_URL"), message, drop_order.WAIT_SECONDS)
+        return
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         drop = _download(message, owner, Path(folder))
         if drop is None:

@@ -100,6 +100,20 @@ def start(
     )
 
 
+def count_ended(tx: db.Transaction, object_keys: list[str]) -> int:
+    """Return how many of these objects were looked at to their end, whatever came of them."""
+    return int(
+        db.value(
+            tx,
+            """
+            SELECT count(DISTINCT object_key) FROM rights.reports
+             WHERE object_key = ANY(:object_keys::text[]) AND finished_at IS NOT NULL
+            """,
+            object_keys=object_keys,
+        )
+    )
+
+
 def find_same(tx: db.Transaction, owner_id: int, sha256: str, member: str, report_id: str) -> str | None:
     """Return the id of a loaded report with the same content, None if there is none."""
     return db.value(  # type: ignore[no-any-return]
