@@ -36,6 +36,7 @@ TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
 FILES = {
     "video": ("video", ".mp4"),
     "thumbnail": ("thumbnail", ".jpg"),
+    "thumbnail_tall": ("thumbnail.tall", ".jpg"),
     "srt": ("captions", ".srt"),
     "vtt": ("captions", ".vtt"),
 }

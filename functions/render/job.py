@@ -298,10 +298,15 @@ def _run_side_process(plan: Timeline, files: dict[str, Path], work: Path, sender
     try:
         result = soundtrack.produce(plan, files, work / "sound")
         memory.release()
+        # Outputs share those of the same size.
+        drawn: dict[tuple[int, int], bytes] = {}
         for number, output in enumerate(plan.outputs):
             for shape in thumbnail.shapes(output, number == 0):
-                (work / shape.name).write_bytes(thumbnail.make_jpeg(plan, files, shape))
-                memory.release()
+                size = shape.width, shape.height
+                if size not in drawn:
+                    drawn[size] = thumbnail.make_jpeg(plan, files, shape)
+                    memory.release()
+                (work / shape.name).write_bytes(drawn[size])
         sender.send(("done", result))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
         sender.send(("failed", error_document(failure)))
