@@ -22,6 +22,10 @@ from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest, PromiseNotKept
 from showrunner.platforms import stock as stock_module
+from showrunner.production import cards
+from showrunner.production.job import Job
+from showrunner.production.visuals import Shot
+from showrunner.videos.footage import Footage
 from tests.functions.steps.stand_ins import MP4, Platforms, produced, row, stock, write
 from tests.servers import speaking
 
@@ -399,6 +403,30 @@ def test_a_clip_that_looks_like_one_that_is_shown_comes_after_others(
     order = [number for number, source in sources.items() if source in (first["source"], second["source"])]
     assert 2 in order
     assert first["look"] != second["look"]
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_no_shot_shows_what_the_ones_before_it_show_if_something_else_fits_as_well(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    stock(platforms, 0, clips=4)
+    titles = (
+        "grey sky above old harbour",
+        "grey sky above an old harbour",
+        "sky and pier of a harbour",
+        "tax",
+    )
+    for clip, title in zip(platforms.photographs.videos, titles, strict=True):
+        clip["title"] = title
+    job = prepare.handler(video(manual_script=SPOKEN), None)
+    folder = Job.model_validate(s3.get_json(f"{job['folder']}/job.json"))
+    shot = Shot(words=4, text="sky above the harbour", visual=cards.plain("sky"), queries=["sky harbour"])
+
+    alone, after = (Footage(folder, set(), set(), before).find(shot) for before in ([], [titles[0]]))
+
+    assert alone
+    assert after
+    assert (alone["about"], after["about"]) == (titles[0], titles[2])
 
 
 @pytest.mark.usefixtures("without_pexels")

@@ -18,6 +18,9 @@ _UNDESCRIBED, _A_PLACE = 0.5, 0.02
 _UNDESCRIBED_COSINE = 0.2
 # A clip needs this much beside its shot, for the transition and its first moments.
 _SPARE_SECONDS = 1.4
+# Works whose texts share this part of their words show the same thing. Right after another one it counts so
+# much less that a work with a sixth less relevance comes before it.
+_SAME_WORDS, REPETITION = 0.6, 0.1
 # Words of fewer letters say nothing about a picture.
 _SHORTEST_WORD = 3
 
@@ -95,6 +98,12 @@ def seen(candidate: Candidate, sharpness: float | None, subject_kept: float | No
     return candidate._replace(
         score=round(candidate.score + more, 4), sharpness=sharpness, subject_kept=subject_kept
     )
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Return True if the texts of two works say that they show the same thing."""
+    first, second = stems(one), stems(other)
+    return bool(first) and len(first & second) >= _SAME_WORDS * len(first | second)
 
 
 def relevance(words: str, queries: Sequence[str]) -> float:

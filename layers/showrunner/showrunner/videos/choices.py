@@ -29,7 +29,8 @@ class Chooser:
         pictures = self._shown(shots, scene)
         shown = {picture["source"] for picture in pictures}
         looks = {picture["look"] for picture in pictures if "look" in picture}
-        self._footage, self._images = Footage(job, shown, looks), GeneratedImages(job, shown)
+        about = [picture.get("about", "") for picture in pictures]
+        self._footage, self._images = Footage(job, shown, looks, about), GeneratedImages(job, shown)
 
     def wanted(self, scene: int, number: int, shot: Shot) -> dict[str, Any] | None:
         """Return the picture that the owner wants for the shot, None without a wish or if it can't be had."""

@@ -33,6 +33,8 @@ _LOOKS = 5
 _LOOK_SECONDS = 30
 # How long all shots of a video are searched for before the first one is chosen, of the step's 180 s.
 _PREPARE_SECONDS = 60
+# Shots before one that it should differ from in what it shows.
+_NEIGHBOURS = 2
 # The candidates behind the chosen one that are stored, for `POST …/replace`.
 _RUNNERS_UP = 5
 
@@ -40,13 +42,14 @@ _RUNNERS_UP = 5
 class Footage:
     """The stock libraries for one scene of a video.
 
-    `shown` are the sources that the video shows already, `looks` the hashes of what they look like.
+    `shown` are the sources that the video shows already, `looks` the hashes of what they look like, `about`
+    what their libraries say of them, the last shot's last.
     A library that fails never fails the video: after an outage, a refusal of the key, a spent quota or two
     files that don't come it is not asked again for this scene.
     """
 
-    def __init__(self, job: Job, shown: set[str], looks: set[str]) -> None:
-        self._job, self._shown, self._looks = job, shown, looks
+    def __init__(self, job: Job, shown: set[str], looks: set[str], about: Iterable[str] = ()) -> None:
+        self._job, self._shown, self._looks, self._about = job, shown, looks, list(about)
         self._used = frozenset(job.used_sources)
         self._sources = libraries.configured()
         self._meanings = Meanings(job)
@@ -101,8 +104,20 @@ class Footage:
     def _seen(self, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates, ranked again by the previews of the best ones."""
         ranked = [*map(self._with_preview, candidates[:_LOOKS]), *candidates[_LOOKS:]]
-        ranked.sort(key=lambda each: (each.work.page in self._used, -each.score))
-        return ranked
+        return self._sorted(ranked)
+
+    def _sorted(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates by score, what the last shots show a little later.
+
+        What the channel has used lately comes last.
+        """
+        before = self._about[-_NEIGHBOURS:]
+
+        def order(each: Candidate) -> tuple[bool, float]:
+            repeats = any(ranking.are_alike(each.work.words, other) for other in before)
+            return each.work.page in self._used, ranking.REPETITION * repeats - each.score
+
+        return sorted(candidates, key=order)
 
     def _with_preview(self, candidate: Candidate) -> Candidate:
         preview = self._preview(candidate.work)
@@ -162,6 +177,7 @@ class Footage:
         if kept is None:
             return None
         self._shown.add(work.page)
+        self._about.append(work.words)
         if preview := self._preview(work):
             self._looks.add(preview.look)
         return {
@@ -179,6 +195,7 @@ class Footage:
             "sharpness": candidate.sharpness,
             "subject_kept": candidate.subject_kept,
             "query": candidate.query,
+            "about": work.words,
             **({"look": preview.look} if preview else {}),
         }
 
@@ -202,8 +219,7 @@ class Footage:
             _meant(shot), {work.words for _, works in found for work in works if work.words}
         )
         ranked = ranking.rank(found, _queries(shot), shot.avoid, self._frames(shot), shot.language, nearness)
-        ranked.sort(key=lambda each: each.work.page in self._used)
-        return ranked
+        return self._sorted(ranked)
 
     def _found(
         self, kind: str, shot: Shot, refused: Collection[str] = (), tried: Collection[str] = ()
