@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import struct
+import warnings
 import zipfile
 
 import pytest
@@ -12,12 +14,29 @@ from showrunner.reports.opening import Refused
 TEXT = b"claim_id,video_id\nc1,00000000001\n"
 
 
-def zipped(**files):
+def zipped(method=zipfile.ZIP_DEFLATED, /, **files):
     found = io.BytesIO()
-    with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(found, "w", method) as archive:
         for name, content in files.items():
             archive.writestr(name.replace("__slash__", "/"), content)
     return found.getvalue()
+
+
+def with_same_names(name, *contents):
+    found = io.BytesIO()
+    with zipfile.ZipFile(found, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for content in contents:
+            archive.writestr(name, content)
+    return found.getvalue()
+
+
+def with_many_entries(count):
+    """Return a zip that lists so many files, and has none of them."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\x01\x02", 20, 0, 20, 0, *[0] * 7, 7, *[0] * 6)
+    listed = b"".join(entry + b"%07d" % number for number in range(count))
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(listed), 30, 0)
+    return b"PK\x03\x04" + bytes(26) + listed + end
 
 
 @pytest.fixture
@@ -65,10 +84,16 @@ def test_reports_are_found_however_they_are_packed(opened, content, names):
         (zipped(**{"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}), "save the report as CSV"),
         (zipped(**{f"f{n}": b"x" for n in range(opening.MAX_FILES + 1)}), "more than 200 files"),
         (zipped(a=zipped(b=zipped(c=zipped(d=TEXT)))), "packed more than 3 times"),
+        (zipped(é=TEXT).replace("é".encode(), b"\xff\xfe"), "incomplete or damaged"),
+        (zipped(**{"a" * 501: TEXT}), "a name of more than 500 bytes"),
+        (with_same_names("a", TEXT, b"others"), "two files named a"),
+        (zipped(zipfile.ZIP_LZMA, a=TEXT), "packed in a way"),
+        (with_many_entries(100_000), "more than 200 files"),
     ],
     ids=[
         *("cut gzip", "damaged gzip", "cut zip", "damaged zip"),
         *("empty zip", "workbook", "too many files", "too deep"),
+        *("name that is no text", "long name", "same names", "odd method", "a list as a bomb"),
     ],
 )  # fmt: skip
 def test_what_is_broken_or_no_report_is_refused_with_the_reason(opened, content, reason):

@@ -21,9 +21,20 @@ MAX_UNPACKED_BYTES = 4 << 30
 # Room on the function's disk for zips inside a zip.
 MAX_NESTED_BYTES = 2 << 30
 
+# The list of a zip's files is read as a whole; 22,000 short names have so much.
+MAX_LIST_BYTES = 1 << 20
+# A record's key has the name, and an entry of its index 2,700 bytes at most. Windows allows 260 characters.
+MAX_NAME_BYTES = 500
+# Others take memory as the file says (LZMA), or Python doesn't read them (Deflate64).
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
-_BROKEN = (EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+# UnicodeDecodeError: a name that says that it is UTF-8, and isn't.
+_BROKEN = (
+    *(EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+    UnicodeDecodeError,
+)
 
 
 class Refused(ValueError):
@@ -114,7 +125,7 @@ def _gunzip(path: Path) -> IO[bytes]:
 
 def _of_zip(path: Path, filename: str, inside: str, folder: Path, depth: int) -> list[Payload]:
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(_Listed(path, filename))
     except _BROKEN as error:
         raise Refused(f"{filename} is an incomplete or damaged zip: upload it again.") from error
     entries = [entry for entry in archive.infolist() if _is_report(entry)]
@@ -122,11 +133,14 @@ def _of_zip(path: Path, filename: str, inside: str, folder: Path, depth: int) ->
         raise Refused(f"{filename} is a workbook or document: save the report as CSV.")
     if len(entries) > MAX_FILES:
         raise Refused(f"{filename} has more than {MAX_FILES} files in it.")
-    found = []
+    found: list[Payload] = []
+    names: set[str] = set()
     for entry in entries:
         name = f"{inside}/{entry.filename}" if inside else entry.filename
-        if entry.flag_bits & 1:
-            raise Refused(f"{name} in {filename} has a password: pack it without one.")
+        if name in names:
+            raise Refused(f"{filename} has two files named {name}: pack it again.")
+        names.add(name)
+        _check(entry, name, filename)
         begin = _peek(lambda entry=entry: archive.open(entry), name)  # type: ignore[misc]
         if begin.startswith((_ZIP, _GZIP)):
             copy = _unpack(archive.open(entry), name, folder)
@@ -137,6 +151,31 @@ def _of_zip(path: Path, filename: str, inside: str, folder: Path, depth: int) ->
             raise Refused(f"{filename} has more than {MAX_FILES} files in it.")
     archive.close()
     return found
+
+
+def _check(entry: zipfile.ZipInfo, name: str, filename: str) -> None:
+    """Raise Refused for an entry of a zip that can't be read."""
+    if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
+        raise Refused(f"{name[:60]}… in {filename} has a name of more than {MAX_NAME_BYTES} bytes.")
+    if entry.compress_type not in _METHODS:
+        raise Refused(
+            f"{name} in {filename} is packed in a way that isn't known here: pack it as a usual zip."
+        )
+    if entry.flag_bits & 1:
+        raise Refused(f"{name} in {filename} has a password: pack it without one.")
+
+
+class _Listed(io.FileIO):
+    """A zip whose list of files is bounded. Nothing else of it is read in larger pieces."""
+
+    def __init__(self, path: Path, filename: str) -> None:
+        super().__init__(path)
+        self._filename = filename
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_LIST_BYTES:
+            raise Refused(f"{self._filename} has more than {MAX_FILES} files in it.")
+        return super().read(size) or b""
 
 
 def _opener(path: Path, entry: str, name: str) -> Callable[[], Bounded]:
