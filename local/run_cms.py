@@ -24,6 +24,7 @@ from local.partner_state import PACIFIC, SystemReport
 from local.settings import ACCOUNT, DATA_STACK, HOME, REGION, STAGE, Refused, address
 from showrunner.access import service_accounts
 from showrunner.platforms.youtube_reporting import Report
+from showrunner.reports import names
 from showrunner.rights import stream_fetching
 
 EMAIL = "showrunner@local.iam.gserviceaccount.com"
@@ -212,8 +213,9 @@ def show(title: str, expected: list[Expected], records: dict[str, dict[str, Any]
         record = records[each.file]
         counted = ("" if record[name] is None else f"{record[name]:,}" for name in _COUNTED)
         compared = "" if record["new"] is None else "/".join(f"{record[name]:,}" for name in _COMPARED)
-        # A file that was loaded before has no kind; the end of its name says the most.
-        name = record["kind"] or each.written.path.name.partition(".")[0][-24:]
+        # A file that was loaded before has no kind of its own.
+        known = names.read(each.written.path.name).kind
+        name = record["kind"] or (known.name if known else each.written.path.name[-24:])
         if record["frequency"] == "day":
             name += f" {record['period_start']}"
         table.add_row(name, *counted, compared, record["status"])

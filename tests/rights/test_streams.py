@@ -168,6 +168,17 @@ def test_what_goes_wrong_with_a_stream_stops_no_other(fetched):
     assert fetched.night()["content_owner_asset_a3"]["state"] == "ended"
 
 
+def test_a_stream_whose_reports_are_described_anew_stops_no_other(fetched):
+    fetched.add_job("j1", CLAIMS)
+    fetched.add_job("j2", "content_owner_asset_a3")
+    fetched.add_report("j1", "c3", 3)
+    fetched.add_report("j2", "a3", 3)
+    fetched.world.reporting.reports["c3"]["startTime"] = "3 days ago"
+    found = fetched.night()
+    assert (found[CLAIMS]["state"], "new form" in found[CLAIMS]["reason"]) == ("failed", True)
+    assert (found["content_owner_asset_a3"]["state"], found["content_owner_asset_a3"]["fetched"]) == ("ok", 1)
+
+
 @pytest.mark.parametrize("kind", ["close", "lost", "status"])
 def test_a_call_that_fails_leaves_the_rest_for_the_next_night(fetched, kind):
     fetched.add_job("j1", CLAIMS)

@@ -91,19 +91,16 @@ class Reporting:
         return read_job(_document(answer))
 
     def list_reports(self, job_id: str, created_after: datetime | None = None) -> list[Report]:
-        """Return a job's reports that YouTube still has, by the time of their making."""
+        """Return a job's reports that YouTube still has, by the time of their making.
+
+        Raises PlatformRejected if they are described in another form than is known here.
+        """
         query = {} if created_after is None else {"createdAfter": _text(created_after)}
-        found = [
-            Report(
-                str(each["id"]),
-                str(each["jobId"]),
-                datetime.fromisoformat(each["startTime"]),
-                datetime.fromisoformat(each["endTime"]),
-                datetime.fromisoformat(each["createTime"]),
-                str(each["downloadUrl"]),
-            )
-            for each in self._pages(f"jobs/{job_id}/reports", "reports", query)
-        ]
+        try:
+            found = [_read_report(each) for each in self._pages(f"jobs/{job_id}/reports", "reports", query)]
+        except (KeyError, ValueError) as error:
+            message = f"YouTube describes a report of this type in a new form: {error!s:.100}."
+            raise PlatformRejected(message) from error
         return sorted(found, key=lambda report: report.created_at)
 
     def download(self, report: Report, most_bytes: int = MOST_BYTES) -> bytes:
@@ -180,6 +177,17 @@ def read_job(document: dict[str, Any]) -> Job:
         str(document["reportTypeId"]),
         str(document.get("name", "")),
         _time(document.get("expireTime")),
+    )
+
+
+def _read_report(document: dict[str, Any]) -> Report:
+    return Report(
+        str(document["id"]),
+        str(document["jobId"]),
+        datetime.fromisoformat(document["startTime"]),
+        datetime.fromisoformat(document["endTime"]),
+        datetime.fromisoformat(document["createTime"]),
+        str(document["downloadUrl"]),
     )
 
 
