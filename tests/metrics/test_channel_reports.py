@@ -3,6 +3,7 @@
 import gzip
 import time
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,6 +13,7 @@ from local.platforms import channel_reports as stand_in
 from local.platforms import clock
 from showrunner import rates
 from showrunner.aws import dynamodb, s3
+from showrunner.aws import email as ses
 from showrunner.database import db
 from showrunner.metrics import item_collection, report_fetching
 from showrunner.platforms import youtube_channel_reports as reader
@@ -344,6 +346,12 @@ def test_the_end_of_a_type_is_told_once_to_an_organisation(person, tx, channel, 
     ends -= timedelta(days=2)
     types["channel_basic_a3"]["deprecateTime"] = ends.isoformat()
     monkeypatch.setattr(stand_in, "TYPES", types | {"channel_reach_basic_a1": {"name": "Reach"}})
+    # A worker that dies before the email is sent leaves it to the repeat.
+    age(tx, days=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ses, "send", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            collect("killed")
 
     for name in ("in time", "again"):
         age(tx, days=1)

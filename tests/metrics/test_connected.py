@@ -5,6 +5,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -15,8 +16,9 @@ from local.platforms import instagram as instagram_stand_in
 from local.platforms import tiktok as tiktok_stand_in
 from showrunner import quotas, rates
 from showrunner.aws import dynamodb, s3, schedules, sdk, ssm
+from showrunner.aws import email as ses
 from showrunner.database import db
-from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
+from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable, ServiceUnavailable
 from showrunner.metrics import clients, collection, connected_fetching, fetching, grants
 from showrunner.platforms import instagram
 from showrunner.platforms.http import Answer
@@ -496,6 +498,50 @@ def test_an_account_whose_calls_are_used_up_waits_as_long_as_instagram_says(pers
     assert later["state"] == "later"
     assert 500 < later["wait_seconds"] <= 540
     assert rates.available(f"instagram:{artist}", rates.INSTAGRAM_ACCOUNT) == 0
+
+
+@pytest.mark.parametrize("fault", ["killed", "unreachable", "busy"])
+def test_an_email_about_a_lost_account_is_sent_again_if_its_worker_or_ses_fails(
+    person, tx, apps, artist, fault, monkeypatch
+):
+    from botocore.exceptions import ClientError, EndpointConnectionError
+
+    connect(person, artist, "tiktok")
+    batch = batch_of("tiktok")
+    apps.tiktok_app.revoke("ada")
+    ended = social.handler(batch, None)
+    faults = {
+        "killed": KeyboardInterrupt(),
+        "unreachable": EndpointConnectionError(endpoint_url="https://email.us-east-1.amazonaws.com"),
+        "busy": ClientError({"Error": {"Code": "Throttling", "Message": ""}}, "SendEmail"),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(ses, "send", Mock(side_effect=faults[fault]))
+        with pytest.raises(KeyboardInterrupt if fault == "killed" else ServiceUnavailable):
+            load.handler(ended, None)
+    sent = Mock()
+    monkeypatch.setattr(ses, "send", sent)
+
+    for _ in range(2):
+        load.handler(ended, None)
+
+    assert sent.call_count == 1
+
+
+def test_an_email_that_ses_never_takes_ends_no_step(person, tx, apps, artist, monkeypatch):
+    from botocore.exceptions import ClientError
+
+    connect(person, artist, "tiktok")
+    batch = batch_of("tiktok")
+    apps.tiktok_app.revoke("ada")
+    ended = social.handler(batch, None)
+    refused = ClientError({"Error": {"Code": "MessageRejected", "Message": ""}}, "SendEmail")
+    monkeypatch.setattr(ses, "send", Mock(side_effect=refused))
+
+    for _ in range(2):
+        assert load.handler(ended, None) == {"state": "disconnected"}
+
+    assert ses.send.call_count == 1
 
 
 # ------------------------------------------------------------------------------------------------ Limits

@@ -4,6 +4,7 @@ from typing import Any
 
 from showrunner import config
 from showrunner.aws.email import Email
+from showrunner.errors import ServiceUnavailable
 from showrunner.web import log
 from showrunner.web.routing import Request
 
@@ -30,6 +31,31 @@ def tell(to: str, email: Email) -> None:
     try:
         ses.send(to, email)
     except (BotoCoreError, ClientError):
+        logger.warning("email not sent", exc_info=True)
+
+
+# SES takes the email a moment later: https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
+_BUSY = ("Throttling", "ThrottlingException", "ServiceUnavailable", "InternalFailure", "RequestTimeout")
+
+
+def deliver(to: str, email: Email) -> None:
+    """Send an email that must not be lost: the caller records it afterwards, and else sends it again.
+
+    An email that SES will never take, such as to an address that isn't one, is only logged. Raises
+    ServiceUnavailable if SES can't be reached or is busy.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from showrunner.aws import email as ses
+    from showrunner.telemetry import logger
+
+    try:
+        ses.send(to, email)
+    except BotoCoreError as error:
+        raise ServiceUnavailable("SES can't be reached: the email is sent again.") from error
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _BUSY:
+            raise ServiceUnavailable("SES is busy: the email is sent again.") from error
         logger.warning("email not sent", exc_info=True)
 
 

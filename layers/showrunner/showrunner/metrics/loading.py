@@ -69,8 +69,8 @@ def _load(answer: archive.Answer) -> dict[str, int]:
 def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> dict[str, Any] | None:
     """Record that a platform ended our permission, so that the account isn't asked for any more.
 
-    Returns the name of the artist and the email of the person to tell, as `accounts.save_disconnected` does;
-    None if nobody has to be told.
+    Returns the name of the artist and the email of the person to tell, as `accounts.save_disconnected` does,
+    until `told` says that it is done; None if nobody has to be told.
     """
     with db.transaction() as tx:
         lost = accounts.save_disconnected(tx, artist_id, platform, reason, at)
@@ -78,6 +78,12 @@ def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> dict
             # Terms of YouTube: what an owner's permission gave is deleted when it ends.
             days.remove(tx, artist_id, platform)
     return lost if lost and lost["email"] else None
+
+
+def told(platform: str, artist_id: str) -> None:
+    """Record that the person who connected a lost account was told."""
+    with db.transaction() as tx:
+        accounts.save_told(tx, artist_id, platform)
 
 
 def _runs(

@@ -19,9 +19,9 @@ def load(answer: Answer) -> dict[str, Any]:
     """Load the reports that an answer of `report_fetching` names. Returns how many were new.
 
     `ending`, if a type of report ends within 90 days and the organisation wasn't told yet: the `email` of the
-    person who connected the channel, or else of the organisation's owner, and the `types`. Loading again, or
-    an older report after its successor, changes nothing. If reports are left at YouTube, the account stays
-    due.
+    person who connected the channel, or else of the organisation's owner, the `types`, and what `announced`
+    takes once the email is sent. Loading again, or an older report after its successor, changes nothing. If
+    reports are left at YouTube, the account stays due.
     """
     found = json.loads(answer.body)
     added = sum(_load_report(answer, each) for each in found["reports"])
@@ -32,16 +32,26 @@ def load(answer: Answer) -> dict[str, Any]:
                 tx, answer.platform, answer.reading, answer.artist_id, answer.fetched_at, None
             )
         now = datetime.now(UTC)
+        before = now + streams.ANNOUNCED
         states: dict[str, str] = {
             job["subject"]: report_states.health(job, now).state
             for job in reports.list_of(tx, answer.artist_id)
             if job["platform"] == answer.platform
         }
         reports.save_states(tx, answer.artist_id, answer.platform, states)
-        ending = reports.take_announcements(tx, answer.artist_id, answer.platform, now + streams.ANNOUNCED)
+        ending = reports.list_unannounced(tx, answer.artist_id, answer.platform, before)
         email = _person(tx, answer) if ending else None
-    told = {"ending": {"email": email, "types": ending}} if email else {}
+        if email is None:
+            reports.save_announced(tx, answer.artist_id, answer.platform, before)
+    of = {"artist_id": answer.artist_id, "platform": answer.platform, "before": before}
+    told = {"ending": {"email": email, "types": ending, "of": of}} if email else {}
     return {"artists": 1, "items": 0, "runs": 0, "reports": added, **told}
+
+
+def announced(of: dict[str, Any]) -> None:
+    """Record that the email about the ending types is sent. `of`: as `load` returns it."""
+    with db.transaction() as tx:
+        reports.save_announced(tx, **of)
 
 
 def _person(tx: db.Transaction, answer: Answer) -> str | None:

@@ -140,7 +140,8 @@ def save_connected(
         tx,
         """
         UPDATE metrics.accounts
-           SET connected_at = now(), connected_by = :connected_by, lost_reason = NULL, planned_at = NULL,
+           SET connected_at = now(), connected_by = :connected_by, lost_reason = NULL, lost_told_at = NULL,
+               planned_at = NULL,
                state = CASE WHEN checked_at IS NULL THEN 'new' ELSE 'found' END
          WHERE organisation_id = :organisation_id AND artist_id = :artist_id AND platform = :platform
         """,
@@ -170,10 +171,10 @@ def save_disconnected(
     """Record that the platform ended our permission at `at`.
 
     Returns the artist's name, and the email address of the member who connected the account (None if that
-    person is gone). None if the account isn't connected, was connected again since, or was recorded before.
-    A channel on YouTube goes on with its public figures.
+    person is gone), until `save_told` says that this person knows. None if the account isn't connected, or
+    was connected again since. A channel on YouTube goes on with its public figures.
     """
-    return db.one(
+    db.run(
         tx,
         """
         UPDATE metrics.accounts c
@@ -182,15 +183,39 @@ def save_disconnected(
                lost_reason = :reason
          WHERE artist_id = :artist_id AND platform = :platform AND lost_reason IS NULL
            AND connected_at < :at::timestamptz
-        RETURNING (SELECT a.name FROM metrics.artists a WHERE a.id = c.artist_id) AS artist,
-                  (SELECT u.email FROM accounts.users u
-                     JOIN accounts.members m ON m.user_id = u.id AND m.organisation_id = c.organisation_id
-                    WHERE u.id = c.connected_by) AS email
         """,
         artist_id=artist_id,
         platform=platform,
         reason=reason[:1000],
         at=at,
+    )
+    return db.one(
+        tx,
+        """
+        SELECT a.name AS artist,
+               (SELECT u.email FROM accounts.users u
+                  JOIN accounts.members m ON m.user_id = u.id AND m.organisation_id = c.organisation_id
+                 WHERE u.id = c.connected_by) AS email
+          FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
+         WHERE c.artist_id = :artist_id AND c.platform = :platform AND c.lost_reason = :reason
+           AND c.lost_told_at IS NULL
+        """,
+        artist_id=artist_id,
+        platform=platform,
+        reason=reason[:1000],
+    )
+
+
+def save_told(tx: db.Transaction, artist_id: str, platform: str) -> None:
+    """Record that the person who connected a lost account was told."""
+    db.run(
+        tx,
+        """
+        UPDATE metrics.accounts SET lost_told_at = now()
+         WHERE artist_id = :artist_id AND platform = :platform AND lost_reason IS NOT NULL
+        """,
+        artist_id=artist_id,
+        platform=platform,
     )
 
 

@@ -88,23 +88,19 @@ def save_states(tx: db.Transaction, artist_id: str, platform: str, states: dict[
     )
 
 
-def take_announcements(
+def list_unannounced(
     tx: db.Transaction, artist_id: str, platform: str, before: datetime
 ) -> list[dict[str, Any]]:
     """Return report_type and deprecated_at of an account's types that end before a time.
 
-    Each is returned once for an organisation, however many of its accounts have reports of this type.
+    Those of which `save_announced` was told for any account of the organisation are left out.
     """
     return db.rows(
         tx,
         """
-        WITH ending AS (
-            UPDATE metrics.report_jobs SET announced_at = now()
-             WHERE artist_id = :artist_id AND platform = :platform AND announced_at IS NULL
-               AND deprecated_at < :before
-            RETURNING report_type, deprecated_at)
-        SELECT e.report_type, e.deprecated_at FROM ending e
-         WHERE NOT EXISTS (
+        SELECT e.report_type, e.deprecated_at FROM metrics.report_jobs e
+         WHERE e.artist_id = :artist_id AND e.platform = :platform AND e.announced_at IS NULL
+           AND e.deprecated_at < :before AND NOT EXISTS (
             SELECT FROM metrics.report_jobs j
               JOIN metrics.accounts other ON other.artist_id = j.artist_id AND other.platform = j.platform
               JOIN metrics.accounts own ON own.organisation_id = other.organisation_id
@@ -112,6 +108,21 @@ def take_announcements(
                AND j.artist_id <> :artist_id AND j.report_type = e.report_type
                AND j.announced_at IS NOT NULL)
          ORDER BY e.report_type
+        """,
+        artist_id=artist_id,
+        platform=platform,
+        before=before,
+    )
+
+
+def save_announced(tx: db.Transaction, artist_id: str, platform: str, before: datetime) -> None:
+    """Record that people were told of an account's types that end before a time, or need not be."""
+    db.run(
+        tx,
+        """
+        UPDATE metrics.report_jobs SET announced_at = now()
+         WHERE artist_id = :artist_id AND platform = :platform AND announced_at IS NULL
+           AND deprecated_at < :before
         """,
         artist_id=artist_id,
         platform=platform,
