@@ -1,10 +1,10 @@
 """Benchmark of the renderer's encoder options: CPU seconds, bytes and VMAF for each kind of content.
 
 For each content the frames are drawn once, then encoded alternately with the preset's own options ("plain")
-and with those that the renderer uses ("ours", see render.encode.encoders.options), on one thread as in a
-render. CPU seconds are the median of the encoder alone. VMAF (model 0.6.1) is the mean and the 5th percentile
-of every fifth frame against the drawn frames. `make bench-quality` calls it and writes
-$SHOWRUNNER_HOME/bench/quality.json.
+and as the renderer does it ("ours", see render.encode), on one thread as in a render. CPU seconds are the
+median of the encoding alone. VMAF (model 0.6.1) is the mean and the 5th percentile of every fifth frame
+against the drawn frames. `make bench-quality` calls it and writes $SHOWRUNNER_HOME/bench/quality.json; with
+RENDER_X264_PRESET in the environment it measures that preset.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import statistics
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ import samples  # noqa: E402
 from render import ffmpeg  # noqa: E402
 from render.encode import encoders, segments  # noqa: E402
 from render.encode.encoders import Encoder  # noqa: E402
-from render.picture import compose  # noqa: E402
+from render.picture import compose, planes  # noqa: E402
 from render.picture.compositor import Compositor  # noqa: E402
 from render.plan import timeline  # noqa: E402
 
 WIDTH, HEIGHT, FPS = 1080, 1920, 30
+BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
 SERIES = [
     {"label": label, "value": value}
     for label, value in (("Octopus", 3), ("Human", 1), ("Worm", 5), ("Hagfish", 4))
@@ -83,6 +85,32 @@ def draw(parsed: timeline.Timeline, folder: Path, target: Path) -> None:
     composer.close()
 
 
+class Drawn(compose.Composer):
+    """Reads frames that were drawn before. `spent_s` is the CPU time that this took."""
+
+    def __init__(self, parsed: timeline.Timeline, raw: Path) -> None:
+        super().__init__(parsed, parsed.outputs[0], {})
+        self.frames, self.spent_s = np.memmap(raw, np.uint8, "r").reshape(-1, WIDTH * HEIGHT * 3 // 2), 0.0
+
+    def draw(self, number: int) -> planes.Frame:
+        """Return frame `number`."""
+        start = time.process_time()
+        frame = planes.Frame.within(self.frames[number].copy(), WIDTH, HEIGHT)
+        self.spent_s += time.process_time() - start
+        return frame
+
+
+def encode_piece(parsed: timeline.Timeline, raw: Path, target: Path) -> float:
+    """Encode raw frames as the renderer does, in one piece. Returns the CPU seconds that it took."""
+    encoder, output = Encoder("libx264", ""), parsed.outputs[0]
+    piece = replace(
+        segments.plan(parsed, output, encoder, Compositor("cpu", ""), {})[0], last=parsed.frame_count
+    )
+    drawn, start = Drawn(parsed, raw), time.process_time()
+    list(segments.Session(encoder, output, FPS).encode(piece, drawn, target, lambda _: None))
+    return time.process_time() - start - drawn.spent_s
+
+
 def encode(raw: Path, target: Path, options: dict[str, str]) -> float:
     """Encode raw frames with x264 and return the CPU seconds that it took."""
     frames = np.memmap(raw, np.uint8, "r").reshape(-1, WIDTH * HEIGHT * 3 // 2)
@@ -90,7 +118,10 @@ def encode(raw: Path, target: Path, options: dict[str, str]) -> float:
     with av.open(str(target), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "nv12"
-        stream.codec_context.time_base = Fraction(1, FPS)
+        context = stream.codec_context
+        context.time_base = Fraction(1, FPS)
+        # As the renderer tags its videos: BT.709 in limited range.
+        context.color_primaries = context.color_trc = context.colorspace = context.color_range = 1
         for number, flat in enumerate(frames):
             planes = (
                 flat[:area].reshape(HEIGHT, WIDTH).copy(),
@@ -121,6 +152,7 @@ def vmaf(encoded: Path, raw: Path, folder: Path) -> tuple[float, float]:
         f"{WIDTH}x{HEIGHT}",
         "-framerate",
         str(FPS),
+        *BT709,
         "-i",
         raw,
     )
@@ -131,18 +163,14 @@ def vmaf(encoded: Path, raw: Path, folder: Path) -> tuple[float, float]:
     return float(np.mean(scores)), float(np.percentile(scores, 5))
 
 
-def variants(parsed: timeline.Timeline, extra: list[str]) -> dict[str, dict[str, str]]:
-    """Return the options to compare by name. `extra` holds name=x264-params to try in place of ours."""
-    encoder = Encoder("libx264", "", still_bits=encoders.STILL_BITS)
-    (piece, *_) = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {})
-    ours = encoders.options(encoder, FPS, piece.shows)
-    plain = {name: value for name, value in ours.items() if name != "x264-params"} | {
-        "crf": str(encoders.X264_CRF)
-    }
+def variants(extra: list[str]) -> dict[str, dict[str, str]]:
+    """Return the options to compare with ours by name. `extra` holds name=x264-params to try."""
+    plain = encoders.options(Encoder("libx264", ""), FPS)
+    del plain["x264-params"]
     tried = {
         name: {**plain, "x264-params": params} for name, _, params in (each.partition("=") for each in extra)
     }
-    return {"plain": plain, "ours": ours, **tried}
+    return {"plain": plain, **tried}
 
 
 def compare(folder: Path, content: str, arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -150,9 +178,10 @@ def compare(folder: Path, content: str, arguments: argparse.Namespace) -> dict[s
     parsed = plan(folder, content, arguments.seconds, arguments.photo)
     raw = folder / "raw.yuv"
     draw(parsed, folder, raw)
-    options = variants(parsed, arguments.tries)
-    spent: dict[str, list[float]] = {name: [] for name in options}
+    options = variants(arguments.tries)
+    spent: dict[str, list[float]] = {name: [] for name in ("ours", *options)}
     for _ in range(arguments.runs):
+        spent["ours"].append(encode_piece(parsed, raw, folder / "ours.mp4"))
         for name, each in options.items():
             spent[name].append(encode(raw, folder / f"{name}.mp4", each))
     found = {}

@@ -238,13 +238,24 @@ def nvenc_preset(device: str) -> str:
     return os.environ.get("RENDER_NVENC_PRESET") or known or _NVENC_PRESET
 
 
-def options(encoder: Encoder, fps: int, shows: str = "") -> dict[str, str]:
+def group_length(encoder: Encoder, fps: int) -> int:
+    """Return the number of frames from one key frame to the next."""
+    fast = encoder.name == "libx264" and preset() in ("ultrafast", "superfast")
+    return fps // 2 if fast else KEYS_APART_S * fps
+
+
+def keeps_quantizer(encoder: Encoder) -> bool:
+    """Return True if a constant quantizer saves the encoder time (see `quantizers`)."""
+    return encoder.name == "libx264" and preset() == "ultrafast"
+
+
+def options(encoder: Encoder, fps: int, shows: str = "", quantizer: int | None = None) -> dict[str, str]:
     """Return the encoder's options, at about the same quality for all encoders.
 
-    `shows` is "photographs" if there are only such, "clips" if there is one, else empty.
+    `shows` is "photographs" if there are only such, "clips" if there is one, else empty. With `quantizer`,
+    x264 uses that for all frames.
     """
-    fast = encoder.name == "libx264" and preset() in ("ultrafast", "superfast")
-    keys = {"g": str(fps // 2 if fast else KEYS_APART_S * fps)}
+    keys = {"g": str(group_length(encoder, fps))}
     match encoder.name:
         case "libx264":
             # One thread each: there are as many encoders as cores, and the bytes are the same on every
@@ -252,7 +263,8 @@ def options(encoder: Encoder, fps: int, shows: str = "") -> dict[str, str]:
             # encoder, 0.8 % more bytes.
             crf, params = _x264_tuned(shows) if preset() == "veryfast" else (X264_CRF, _X264_PARAMS)
             fixed = {"threads": "1", "profile": "high", "b-pyramid": "none", "x264-params": params}
-            return {"preset": preset(), "crf": str(crf), **fixed, **keys}
+            rate = {"crf": str(crf)} if quantizer is None else {"qp": str(quantizer)}
+            return {"preset": preset(), **rate, **fixed, **keys}
         case "libx265":
             params = "pools=none:frame-threads=1:log-level=error"
             return {"preset": "fast", "crf": "23", "x265-params": params, **keys}
@@ -277,12 +289,18 @@ def _x264_tuned(shows: str) -> tuple[float, str]:
 
 
 def open_stream(
-    container: OutputContainer, encoder: Encoder, width: int, height: int, fps: int, shows: str = ""
+    container: OutputContainer,
+    encoder: Encoder,
+    width: int,
+    height: int,
+    fps: int,
+    shows: str = "",
+    quantizer: int | None = None,
 ) -> VideoStream:
     """Add a video stream with BT.709 limited-range 4:2:0 and its tags to a container."""
     stream = cast(
         "VideoStream",
-        container.add_stream(encoder.name, rate=fps, options=options(encoder, fps, shows)),
+        container.add_stream(encoder.name, rate=fps, options=options(encoder, fps, shows, quantizer)),
     )
     # The layout that frames are drawn in. PyAV converts for the two encoders that do not take it.
     stream.width, stream.height = width, height

@@ -22,7 +22,16 @@ from av.video.stream import VideoStream
 
 from render import memory
 from render.check import gate, stillness
-from render.encode.encoders import KEYS_APART_S, Encoder, headers_of, open_stream, options
+from render.encode.encoders import (
+    KEYS_APART_S,
+    Encoder,
+    group_length,
+    headers_of,
+    keeps_quantizer,
+    open_stream,
+    options,
+)
+from render.encode.quantizers import Quantizers
 from render.errors import HostFailure
 from render.picture.colour import Pixels
 from render.picture.compose import Composer
@@ -142,9 +151,15 @@ class Session:
     ) -> Iterator[Segment]:
         """Draw and encode a piece. Yields the pieces whose files were finished meanwhile."""
         stream = self._open(segment)
+        quantizers = self._quantizers(composer)
         self._files.append(_PieceFile(segment, stream, target, self._count, self.fps))
         drawn = self.drawn[segment.name] = []
         for number in range(segment.first, segment.last):
+            if quantizers and number > segment.first and (number - segment.first) % quantizers.length == 0:
+                before = quantizers.current
+                if quantizers.next_group(number) != before:
+                    yield from self._close_encoder()
+                    stream = self._open(segment, quantizers.current)
             picture = av.VideoFrame.from_dlpack(composer.draw(number).planes, format="nv12")
             # Counted from the session's start: an encoder expects times without gaps.
             picture.pts, picture.time_base = self._count, Fraction(1, self.fps)
@@ -154,21 +169,33 @@ class Session:
             if (number - segment.first) % (KEYS_APART_S * self.fps) % int(gate.APART_S * self.fps) == 0:
                 drawn.append(((number - segment.first) / self.fps, stillness.reduced(picture)))
             self._count += 1
-            yield from self._write(stream.encode(picture))
+            packets = stream.encode(picture)
+            if quantizers:
+                quantizers.feed(packets)
+            yield from self._write(packets)
             on_frames(1)
         if not self.keep_open:
             yield from self.finish()
 
     def finish(self) -> Iterator[Segment]:
         """Take the last packets out of the encoder and close it. Yields the pieces that this finishes."""
+        yield from self._close_encoder()
+        while self._files:
+            yield self._files.popleft().close()
+
+    def _close_encoder(self) -> Iterator[Segment]:
         if self._stream is not None and self._sink is not None:
             yield from self._write(self._stream.encode())
-            while self._files:
-                yield self._files.popleft().close()
             self._sink.close()
         self._sink = self._stream = None
         # Before the next encoder is opened.
         memory.release()
+
+    def _quantizers(self, composer: Composer) -> Quantizers | None:
+        if self.keep_open or not keeps_quantizer(self.encoder):
+            return None
+        changes = {frame for span in composer.spans for frame in (span.first, span.last)}
+        return Quantizers(group_length(self.encoder, self.fps), changes)
 
     def _write(self, packets: list["av.Packet[Any]"]) -> Iterator[Segment]:
         for packet in packets:
@@ -176,12 +203,12 @@ class Session:
                 yield self._files.popleft().close()
             self._files[0].write(packet)
 
-    def _open(self, segment: Segment) -> VideoStream:
+    def _open(self, segment: Segment, quantizer: int | None = None) -> VideoStream:
         if self._stream is None:
             # The encoder belongs to a container in memory, because it outlives the pieces' files.
             self._sink = av.open(io.BytesIO(), "w", format="mp4")
             size = (segment.output.width, segment.output.height)
-            self._stream = open_stream(self._sink, self.encoder, *size, self.fps, segment.shows)
+            self._stream = open_stream(self._sink, self.encoder, *size, self.fps, segment.shows, quantizer)
             self._sink.start_encoding()
         return self._stream
 
