@@ -133,10 +133,15 @@ def test_pauses_bring_a_written_video_to_its_length() -> None:
         (
             "en",
             "A message by cable needs 30 milliseconds. The same message by satellite needs 250 milliseconds.",
-            "ms",
+            "Milliseconds",
             [("Cable", 30), ("Satellite", 250)],
         ),
-        ("en", "A cable needs 30 milliseconds, a satellite 250.", "ms", [("Cable", 30), ("Satellite", 250)]),
+        (
+            "en",
+            "A cable needs 30 milliseconds, a satellite 250.",
+            "Milliseconds",
+            [("Cable", 30), ("Satellite", 250)],
+        ),
         (
             "en",
             "Nigeria has 220 million people, and Ghana has 34 million people.",
@@ -146,11 +151,16 @@ def test_pauses_bring_a_written_video_to_its_length() -> None:
         (
             "en",
             "Elephants live 70 years, horses live 30 years.",
-            "years",
+            "Years",
             [("Elephants", 70), ("Horses", 30)],
         ),
         ("es", "El tren recorre 300 km y el coche recorre 90 km.", "km", [("Tren", 300), ("Coche", 90)]),
-        ("de", "Die Bahn braucht 3 Stunden, das Auto braucht 5 Stunden.", "h", [("Auto", 5), ("Bahn", 3)]),
+        (
+            "de",
+            "Die Bahn braucht 3 Stunden, das Auto braucht 5 Stunden.",
+            "Stunden",
+            [("Auto", 5), ("Bahn", 3)],
+        ),
         ("fr", "Le train coûte 45 €, mais le bateau coûte 90 €.", "€", [("Train", 45), ("Bateau", 90)]),
     ],
 )

@@ -51,6 +51,20 @@ def test_a_faster_channel_has_more_shots() -> None:
     assert counts[0] < counts[1] < counts[2]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sentence_is_not_parted_where_one_begins_beside_it(seed: int) -> None:
+    text = (
+        "In deep water, a modern cable is about as thick as a garden hose. Light moves through glass at "
+        "about 200,000 kilometers per second, two thirds of its speed in empty space."
+    )
+    number = visual(template="counter", text="Light", value="200,000", label="kilometers per second")
+    fast = job(voice=job().voice._replace(words_per_minute=229))
+
+    found = shots.divide(text, number, fast, seed)
+
+    assert [shot.text.split()[0] for shot in found[:2]] == ["In", "Light"]
+
+
 def test_most_cuts_are_at_the_end_of_a_sentence_or_clause() -> None:
     script = manual(BRIEF["source_text"])
     inside = [shot.text[-1] for passage in shots.of_script(script, job()) for shot in passage[:-1]]
@@ -335,7 +349,10 @@ def test_no_shot_of_a_typographic_video_is_an_empty_ground() -> None:
 
 def test_the_second_of_two_figures_in_a_row_is_said_in_words() -> None:
     plain = manual("One. Two.")
-    figures = [visual(template="number", value="30 ms"), visual(template="number", value="250", label="ms")]
+    figures = [
+        visual(template="number", value="30 ms"),
+        visual(template="number", text="A satellite", value="250", label="ms"),
+    ]
     texts = ["A cable needs 30 milliseconds.", "A satellite needs 250 milliseconds."]
     scenes = [
         plain.scenes[0].model_copy(update={"narration": text, "visual": figure})

@@ -281,11 +281,8 @@ def _title(plan: Generated, stage: Stage) -> list[Layer]:
     if not plan.text:
         return []
     lines, style = _filled(plan.text, stage.type(_TITLE, 900), stage, 5)
-    # A word or two would be lost in the frame at the size of a sentence.
-    largest = stage.type(_SHORT_TITLE, 900)
     if len(lines) == 1:
-        share = min(1.0, _SHORT_TITLE_WIDTH * stage.width / max(1.0, lettering.width(plan.text, largest)))
-        style = max(style, largest.sized(round(largest.size * share)), key=lambda each: each.size)
+        style = _large(plan.text, style, stage)
     step = round(style.size * 1.12)
     bar, gap, width = max(6, round(stage.unit * 0.009)), round(stage.unit * 0.05), round(stage.unit * 0.16)
     top = _middle(stage, step * len(lines) + gap + bar)
@@ -305,6 +302,13 @@ def _title(plan: Generated, stage: Stage) -> list[Layer]:
     ]
 
 
+def _large(line: str, style: TextStyle, stage: Stage) -> TextStyle:
+    """Return the style for a single line: a word or two would be lost in the frame at a sentence's size."""
+    largest = stage.type(_SHORT_TITLE, 900)
+    share = min(1.0, _SHORT_TITLE_WIDTH * stage.width / max(1.0, lettering.width(line, largest)))
+    return max(style, largest.sized(round(largest.size * share)), key=lambda each: each.size)
+
+
 def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
     """Set a sentence flush left beside an accent bar (right for right-to-left text)."""
     if not plan.text:
@@ -312,6 +316,8 @@ def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
     rule, gap = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.042)
     narrow = replace(stage, left=stage.left + rule + gap)
     lines, style = _filled(plan.text, stage.type(0.094, 900), narrow, 6)
+    if len(lines) == 1:
+        style = _large(plan.text, style, narrow)
     step = round(style.size * 1.16)
     top = _middle(stage, step * len(lines))
     rtl = bool(style.rtl)
@@ -675,6 +681,7 @@ def _number_text(value: float, points: tuple[tuple[str, float], ...]) -> str:
 
 
 def _chart_head(plan: Generated, stage: Stage) -> tuple[list[Layer], int]:
+    """Set what a chart is about, and below it its figures' unit. Returns where the chart begins."""
     text = plan.text or plan.label
     if not text:
         return [], stage.top
@@ -685,7 +692,14 @@ def _chart_head(plan: Generated, stage: Stage) -> tuple[list[Layer], int]:
         _flush(line, style, stage, 0, first + row * step, 0.05 + 0.08 * row, bool(style.rtl))
         for row, line in enumerate(lines)
     ]
-    return layers, first + step * len(lines)
+    top = first + step * len(lines)
+    if plan.text and plan.label:
+        measured = stage.type(0.036, 700, stage.quiet)
+        units, measured = lettering.fitted(plan.label, measured, stage.width, 1)
+        baseline = top - style.size + round(measured.size * 1.4)
+        layers.append(_flush(units[0], measured, stage, 0, baseline, 0.2, bool(measured.rtl)))
+        top += round(measured.size * 1.4)
+    return layers, top
 
 
 def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:

@@ -41,6 +41,7 @@ PLANS = {
     },
     "chart_bar": {
         "text": "Hearts of animals compared",
+        "label": "Hearts that beat at the same time",
         "series": [
             {"label": name, "value": value}
             for name, value in (("Octopus", 3), ("Human", 1), ("Hagfish", 4), ("Worm", 5), ("Squid", 3))

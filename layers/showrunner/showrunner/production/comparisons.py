@@ -42,8 +42,11 @@ class Comparison(NamedTuple):
 
 
 class _Amount(NamedTuple):
+    """A figure: its unit as a sign, as it is written, and the words before it."""
+
     value: float
     unit: str
+    written: str
     before: str
 
 
@@ -64,7 +67,7 @@ def find(text: str, found: Sequence[re.Match[str]], language: str) -> Comparison
         names = [year[0] for year in years] if by_year else _names([each.before for each in run], language)
         if names and len(set(names)) == len(names):
             return Comparison(
-                [(name, each.value) for name, each in zip(names, run, strict=True)], run[0].unit, by_year
+                [(name, each.value) for name, each in zip(names, run, strict=True)], run[-1].written, by_year
             )
     return None
 
@@ -77,7 +80,7 @@ def is_line(comparison: Comparison) -> bool:
 def _amounts(text: str, found: Sequence[re.Match[str]]) -> list[_Amount | None]:
     """Return each figure with its unit and the words before it. None: it has no unit or isn't one number."""
     amounts: list[_Amount | None] = []
-    end, unit = 0, ""
+    end, unit, shown = 0, "", ""
     for match in found:
         label = " ".join(re.split(r"[,(]", match["rest"], maxsplit=1)[0].split()[:3])
         written = text[match.start() : match.start("rest")].strip()
@@ -85,7 +88,16 @@ def _amounts(text: str, found: Sequence[re.Match[str]]) -> list[_Amount | None]:
         unit = _unit(written, label) or (unit if not label else "")
         value = figures.amount(written)
         before = _before(text, end, match.start())
-        amounts.append(_Amount(value, unit, before) if value and unit else None)
+        word = label.partition(" ")[0]
+        # A sign alone says little as the heading of a chart, but km/h more than kilometers.
+        shown = (
+            word.capitalize()
+            if figures.is_unit(word) and len(word) > _SHORTEST_NAME and "/" not in unit
+            else unit
+            if label
+            else shown or unit
+        )
+        amounts.append(_Amount(value, unit, shown, before) if value and unit else None)
         end = match.end()
     return amounts
 

@@ -198,7 +198,7 @@ Rules:
 - visual.description: what footage would show, in English, at most 12 words, concrete.
 - visual.template typesets a backdrop: "number" when the narration turns on one figure
   (value and label filled; text: what it is about in at most 4 words),
-  "chart_bar" or "chart_line" for two or more comparable figures (series),
+  "chart_bar" or "chart_line" for two or more comparable figures (series; label: their unit),
   "list" for enumerations (2 to 4 short items), "steps" for a process (2 to 5 short items in order),
   "quote" for a quotation (text, attribution),
   else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.

@@ -25,7 +25,7 @@ SHORTEST_CARD_SECONDS = 2.5
 _VARIED = (0.8, 1.0, 1.25)
 # What a cut costs at the end of a sentence, of a clause, elsewhere, and after a short word, which often
 # belongs to the next one. A length that is half off its usual one costs 0.75.
-_SENTENCE, _CLAUSE, _ELSEWHERE, _AFTER_SHORT_WORD = 0.0, 0.45, 3.0, 0.7
+_SENTENCE, _CLAUSE, _ELSEWHERE, _AFTER_SHORT_WORD = 0.0, 0.45, 4.0, 0.7
 _OFF_LENGTH, _OUT_OF_BOUNDS, _THROUGH_A_CARD, _AFTER_ITS_SENTENCE = 3.0, 6.0, 8.0, 4.0
 _SHORT_WORD = 3
 # A digit is spoken as about so many letters: "1858" is eighteen fifty-eight, "15,000" fifteen thousand.
@@ -319,7 +319,8 @@ def _unlike(shot: Shot, before: str) -> Shot:
     if ("number" if visual.template == "counter" else visual.template) != same or same == "gradient":
         return shot
     # Phrases alternate with titles, which are set otherwise. Of two figures in a row the second is in words.
-    text = visual.text or " ".join(filter(None, [visual.value, visual.label]))
+    figure = " ".join(filter(None, [visual.value, visual.label])) if visual.value else None
+    text = figure or visual.text
     template: Template = "title" if visual.template == "phrase" else "phrase" if text else "gradient"
     kind = visuals.kind_of(template) if shot.kind not in visuals.FILMED else shot.kind
     other = visual.model_copy(update={"template": template, "text": text or None})
