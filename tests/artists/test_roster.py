@@ -72,6 +72,43 @@ def test_a_rejected_row_says_why_and_stops_no_other(client):
     assert artists(client).keys() == {"Owner", "Flood", "Surge"}
 
 
+def test_names_are_the_same_as_the_database_compares_them(client):
+    """Of these two, each a repeat of the other there, Python's lower() makes different ones."""
+    imported = load(client, "name,youtube", "ΣΑΣ,", f"σασ,{CHANNEL}", "Tides,")
+    again = load(client, "name,youtube", f"σασ,{CHANNEL}", "İstanbul,", "ISTANBUL,")
+    third = load(client, "name,youtube", f"ΣΑΣ,{CHANNEL}")
+
+    assert (imported["added"], imported["rejected"]) == (2, 1)
+    assert imported["rows"][1]["message"] == "name: an earlier row has it already"
+    assert results(again)[0] == (2, "σασ", "updated")
+    assert again["rows"][0]["artist_id"] == imported["rows"][0]["artist_id"]
+    # The account is its own, however the name is written.
+    assert results(third) == [(2, "ΣΑΣ", "updated")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffName;Tier;YouTube\r\nTides;active;{channel}\r\n",
+        "name,tier,youtube\rTides,active,{channel}\r",
+        "name\ttier\tyoutube\nTides\tactive\t{channel}",
+    ],
+    ids=["semicolons", "carriage returns", "tabs"],
+)
+def test_tables_come_as_spreadsheets_of_all_systems_write_them(client, text):
+    imported = client("POST", PATH, {"csv": text.format(channel=CHANNEL)}).body
+
+    assert imported["added"] == 1
+    assert artists(client) == {"Tides": ("active", CHANNEL)}
+
+
+def test_what_looks_like_a_formula_or_is_no_text_is_a_name_or_refused_and_never_run(client):
+    formula = '"=HYPERLINK(""http://x"")"'
+    assert load(client, "name", formula)["rows"][0]["name"] == '=HYPERLINK("http://x")'
+    for text in ("n\x00a\x00m\x00e\x00", "name\nTi\ud800des", "ÿþn\x00"):  # UTF-16 that was read as another
+        assert client("POST", PATH, {"csv": text}).status == 400
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -80,6 +117,7 @@ def test_a_rejected_row_says_why_and_stops_no_other(client):
             "name,yotube\nTides,\n",
             'the column "yotube" is unknown or twice; known: name, tier, youtube, spotify',
         ),
+        ('name\nTides\n"Ebb" x\n', "line 3 can't be read: ',' expected after '\"'"),
         ("name\n" + "x\n" * 5_001, "has 5,001 rows; send at most 5,000 at a time"),
     ],
 )

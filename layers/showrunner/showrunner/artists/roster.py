@@ -60,7 +60,7 @@ def read(text: str) -> list[_Row]:
     lines = tables.read(text, "name", ("tier", *PLATFORMS))
     if len(lines) > MAX_ROWS:
         raise tables.invalid([f"has {len(lines):,} rows; send at most {MAX_ROWS:,} at a time"])
-    return _reject_repeats([_read_row(line) for line in lines])
+    return [_read_row(line) for line in lines]
 
 
 def _read_row(line: tables.Line) -> _Row:
@@ -75,12 +75,12 @@ def _read_row(line: tables.Line) -> _Row:
         return _Row(line.number, name, None, faults)
 
 
-def _reject_repeats(rows: list[_Row]) -> list[_Row]:
+def _reject_repeats(rows: list[_Row], lowered: dict[str, str]) -> list[_Row]:
     """Reject the rows that name an artist or an account a second time."""
     seen: Counter[tuple[str, str]] = Counter()
     result = []
     for row in rows:
-        keys = _keys(row.artist) if row.artist else []
+        keys = [("name", lowered[row.artist.name]), *_accounts(row.artist).items()] if row.artist else []
         repeated = next((kind for kind, value in keys if seen[kind, value]), None)
         if repeated:
             result.append(row._replace(artist=None, fault=f"{repeated}: an earlier row has it already"))
@@ -90,18 +90,15 @@ def _reject_repeats(rows: list[_Row]) -> list[_Row]:
     return result
 
 
-def _keys(artist: RosterRow) -> list[tuple[str, str]]:
-    return [("name", artist.name.lower()), *_accounts(artist).items()]
-
-
 def _accounts(artist: RosterRow) -> dict[str, str]:
     return {name: value for name in PLATFORMS if (value := getattr(artist, name)) is not None}
 
 
 def import_rows(tx: db.Transaction, organisation_id: str, rows: list[_Row]) -> ImportedRoster:
     """Add and change the artists of the rows. Raises Conflict if they are too many."""
+    rows = _reject_repeats(rows, artists.lowered(tx, [row.artist.name for row in rows if row.artist]))
     known = artists.find_by_name(tx, organisation_id, [row.artist.name for row in rows if row.artist])
-    rows = _reject_taken(tx, organisation_id, rows)
+    rows = _reject_taken(tx, organisation_id, rows, {name: each["name"] for name, each in known.items()})
     new = [row.artist for row in rows if row.artist and row.artist.name not in known]
     require_room(tx, organisation_id, len(new))
     added = artists.add(
@@ -133,20 +130,22 @@ def import_rows(tx: db.Transaction, organisation_id: str, rows: list[_Row]) -> I
     )
 
 
-def _reject_taken(tx: db.Transaction, organisation_id: str, rows: list[_Row]) -> list[_Row]:
-    """Reject the rows whose account belongs to an artist of another name."""
+def _reject_taken(
+    tx: db.Transaction, organisation_id: str, rows: list[_Row], known: dict[str, str]
+) -> list[_Row]:
+    """Reject the rows whose account belongs to another artist. `known`: given name -> name of its artist."""
     for platform in PLATFORMS:
         given = [account for row in rows if row.artist and (account := _accounts(row.artist).get(platform))]
         owners = artists.find_owners(tx, organisation_id, platform, given)
-        rows = [_reject_owned(row, platform, owners) for row in rows]
+        rows = [_reject_owned(row, platform, owners, known) for row in rows]
     return rows
 
 
-def _reject_owned(row: _Row, platform: str, owners: dict[str, str]) -> _Row:
+def _reject_owned(row: _Row, platform: str, owners: dict[str, str], known: dict[str, str]) -> _Row:
     if row.artist is None:
         return row
     owner = owners.get(_accounts(row.artist).get(platform, ""))
-    if owner is None or owner.lower() == row.artist.name.lower():
+    if owner is None or owner == known.get(row.artist.name):
         return row
     return row._replace(artist=None, fault=f"{platform}: the account belongs to {owner}")
 

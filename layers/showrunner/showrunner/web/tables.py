@@ -23,11 +23,13 @@ def read(text: str, required: str, optional: tuple[str, ...] | None = ()) -> lis
     is no such table.
     """
     text = text.removeprefix("\ufeff")
+    # Lines end as each system writes them: newline=None takes all three.
+    source = io.StringIO(text, newline=None)
+    reader = csv.reader(source, strict=True, delimiter=_delimiter(text, required))
     try:
-        reader = csv.reader(io.StringIO(text), strict=True, delimiter=_delimiter(text, required))
         lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise invalid([f"can't be read: {error}"]) from error
+        raise invalid([f"line {reader.line_num} can't be read: {error}"]) from error
     header = [cell.strip().lower() for cell in lines[0][1]] if lines else []
     if header.count(required) != 1:
         raise invalid([f'the first line must name the columns, one of them "{required}"'])

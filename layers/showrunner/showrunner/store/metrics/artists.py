@@ -82,6 +82,14 @@ def find_by_name(tx: db.Transaction, organisation_id: str, names: list[str]) -> 
     return {row.pop("key"): row for row in found}
 
 
+def lowered(tx: db.Transaction, names: list[str]) -> dict[str, str]:
+    """Return each name as the unique index compares it: some letters are lowered otherwise by Python."""
+    found = db.rows(
+        tx, "SELECT g.name, lower(g.name) AS low FROM unnest(:names::text[]) g (name)", names=names
+    )
+    return {row["name"]: row["low"] for row in found}
+
+
 def find_owners(
     tx: db.Transaction, organisation_id: str, platform: str, account_ids: list[str]
 ) -> dict[str, str]:
