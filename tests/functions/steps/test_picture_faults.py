@@ -179,9 +179,12 @@ def test_music_that_cannot_be_played_is_replaced_by_the_next_piece(
 
     job = prepare.handler(video(manual_script=SPOKEN, music_search="slow piano one"), None)
     planned(job)
+    visuals_step.handler({"scene": 0, **job}, None)
 
     found = s3.get_json(f"{job['folder']}/music.json")
     assert found["source"] == "https://commons.wikimedia.org/wiki/File:One_slow_piano.ogg"
+    # The second search for it fetches neither of them again.
+    assert len([path for path in library.fetched if path.endswith(".ogg")]) == 2
     assert s3.get_json(f"{job['folder']}/timeline.json")["music"]["asset"]["sha256"] == found["sha256"]
 
 

@@ -71,12 +71,17 @@ def keep(
     """
     described = f"{key.rpartition('.')[0]}.json"
     kept: dict[str, Any] | None = s3.find_json(described)
+    if kept and "fault" in kept:
+        raise PlatformRejected(kept["fault"])
     # Both expire, but not in the same moment.
     if kept is None or s3.size(key) is None:
         with source.downloading():
             body = source.library.download(work, *size)
         if work.kind == "audio" and sounds.find_seconds(body) is None:
-            raise PlatformRejected(f"The sound of {work.page} can't be played.")
+            fault = f"The sound of {work.page} can't be played."
+            # Up to 40 MB, which the next video that searches for the same wouldn't fetch in vain again.
+            s3.put_product_json(described, {"fault": fault})
+            raise PlatformRejected(fault)
         fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {
             "sha256": s3.put_product(key, body, content_type),
