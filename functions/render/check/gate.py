@@ -6,6 +6,7 @@ Each fault is a finding with a name; one finding rejects the file.
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -401,7 +402,7 @@ def _picture(
 
 
 def _check_joins(report: Inspection, path: Path, pieces: Sequence[PieceInspection | None]) -> None:
-    """Decode across every join.
+    """Decode across every join, on two threads.
 
     The pieces were inspected with their own stream headers, but a player has the first piece's only.
     """
@@ -410,18 +411,27 @@ def _check_joins(report: Inspection, path: Path, pieces: Sequence[PieceInspectio
         for piece in pieces[1:]
         if piece is not None and piece.samples.first is not None
     ]
+    half = len(joins) // 2
+    with ThreadPoolExecutor(2) as threads:
+        for problems in threads.map(_problems_at, [path, path], [joins[:half], joins[half:]]):
+            for at_s, problem in problems:
+                report.add_finding("Undecodable", f"Pieces are joined wrongly at {at_s:.3f} s: {problem}.")
+
+
+def _problems_at(path: Path, joins: list[tuple[float, Pixels]]) -> list[tuple[float, str]]:
+    """Return the joins (time in seconds, first picture after it) that a player can't cross, and why."""
+    found = []
     with ffmpeg.open_media(path) as container:
         context = container.streams.video[0].codec_context
         context.thread_count = 1
         context.options = {"err_detect": "explode", "skip_loop_filter": "all"}
         for at_s, expected in joins:
             try:
-                intact = _decodes_across(container, at_s, expected)
-                problem = "the picture is not that of its piece"
+                if not _decodes_across(container, at_s, expected):
+                    found.append((at_s, "the picture is not that of its piece"))
             except av.error.FFmpegError as broken:
-                intact, problem = False, str(broken)
-            if not intact:
-                report.add_finding("Undecodable", f"Pieces are joined wrongly at {at_s:.3f} s: {problem}.")
+                found.append((at_s, str(broken)))
+    return found
 
 
 def _decodes_across(container: InputContainer, at_s: float, expected: Pixels) -> bool:

@@ -1,6 +1,7 @@
 """Name the pieces of a video, encode one, and join them by copying packets."""
 
 import ctypes
+import gc
 import hashlib
 import heapq
 import io
@@ -8,6 +9,7 @@ import json
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -159,6 +161,8 @@ class Session:
                 before = quantizers.current
                 if quantizers.next_group(number) != before:
                     yield from self._close_encoder()
+                    # A cycle holds the encoder. The next one needs its memory at once.
+                    gc.collect()
                     stream = self._open(segment, quantizers.current)
             picture = av.VideoFrame.from_dlpack(composer.draw(number).planes, format="nv12")
             # Counted from the session's start: an encoder expects times without gaps.
@@ -182,14 +186,14 @@ class Session:
         yield from self._close_encoder()
         while self._files:
             yield self._files.popleft().close()
+        # Before the next encoder is opened.
+        memory.release()
 
     def _close_encoder(self) -> Iterator[Segment]:
         if self._stream is not None and self._sink is not None:
             yield from self._write(self._stream.encode())
             self._sink.close()
         self._sink = self._stream = None
-        # Before the next encoder is opened.
-        memory.release()
 
     def _quantizers(self, composer: Composer) -> Quantizers | None:
         if self.keep_open or not keeps_quantizer(self.encoder):
@@ -295,9 +299,10 @@ def join(segments: list[Segment], folder: Path, sound: Path, fps: int, target: P
 
 def _check_headers(segments: list[Segment], folder: Path) -> None:
     """The file has the first piece's headers only; a player decodes all pieces with them."""
-    first = headers_of(local(folder, segments[0]))
-    for segment in segments[1:]:
-        if headers_of(local(folder, segment)) != first:
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(headers_of, [local(folder, segment) for segment in segments]))
+    for segment, headers in zip(segments, found, strict=True):
+        if headers != found[0]:
             raise HostFailure(
                 f"The finished pieces cannot be joined: piece {segment.index} has other stream headers than "
                 "the first one. Delete segments/ at the destination and retry."

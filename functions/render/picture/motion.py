@@ -23,7 +23,8 @@ FINENESS = 1.05
 # Extra columns that may be cut off on each side. At the smallest s, 1.05, twenty reach every twentieth of a
 # pixel.
 _REACH = 24
-_EARLY, _BEYOND = np.arange(_REACH)[:, None], np.arange(_REACH)[None, :]
+_EARLY = np.arange(_REACH)[:, None]
+_SUMS = _EARLY + np.arange(_REACH)
 # Border around the plate: room for the extra columns at the largest scale (amount 0.4), and for rounding.
 _RIM = 44
 
@@ -134,12 +135,15 @@ def _vernier(start: float, scale: float, count: int) -> tuple[int, int, int, int
     Returns (first source pixel, source pixels, output pixels, output pixels to cut off at the front), with
     the smallest error of the first and the last of the `count` pixels.
     """
-    drawn = count + _EARLY + _BEYOND
+    # All depends on the sum of both numbers only, except where the first pixel begins.
+    drawn = count + np.arange(2 * _REACH - 1)
     taken = np.rint(drawn * scale)
-    steps = taken / drawn
+    ratios = taken / drawn
+    steps = ratios[_SUMS]
     # Pixel positions are those of pixel centres.
-    begins = np.rint(start + 0.5 * scale - (_EARLY + 0.5) * steps)
-    first = begins + (_EARLY + 0.5) * steps - (start + 0.5 * scale)
-    error = np.maximum(np.abs(first), np.abs(first + (count - 1) * (steps - scale)))
-    early, beyond = np.unravel_index(np.argmin(error), error.shape)
-    return int(begins[early, beyond]), int(taken[early, beyond]), int(drawn[early, beyond]), int(early)
+    before, centre = (_EARLY + 0.5) * steps, start + 0.5 * scale
+    begins = np.rint(centre - before)
+    first = begins + before - centre
+    error = np.maximum(np.abs(first), np.abs(first + ((count - 1) * (ratios - scale))[_SUMS]))
+    early, beyond = divmod(int(np.argmin(error)), _REACH)
+    return int(begins[early, beyond]), int(taken[early + beyond]), count + early + beyond, early

