@@ -14,26 +14,31 @@ KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 
+# Stands for the null of a field that a patch takes away.
+ERASED = object()
+
 
 def check_body(api: str, called: Json, body: Any) -> Problem | None:
     """Return the first problem of a body: an unknown field, a wrong type, or a value outside its enum."""
     name = called["request"]["$ref"]
     if called["httpMethod"] == "PATCH":
-        body = without_nulls(body)
+        body = with_erased(body)
     return _check(api, {"$ref": name}, body, "")
 
 
-def without_nulls(value: Any) -> Any:
-    """Return a body without the fields that a patch takes away: it sends them as null.
+def with_erased(value: Any) -> Any:
+    """Return a body with ERASED for the fields that a patch takes away: it sends them as null.
 
-    https://developers.google.com/youtube/v3/getting-started#partial
+    Any field may be erased, but it must be one. https://developers.google.com/youtube/v3/getting-started#partial
     """
     if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
-    return value
+        return {name: with_erased(each) for name, each in value.items()}
+    return ERASED if value is None else value
 
 
 def _check(api: str, schema: Json, value: Any, path: str) -> Problem | None:
+    if value is ERASED:
+        return None
     if "$ref" in schema:
         schema = discovery.document(api)["schemas"][schema["$ref"]]
     kind = schema.get("type", "any")

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from local.platforms import discovery, google, schemas
+from local.platforms import discovery, google
 from local.platforms import server as stand_ins
+from local.platforms.schemas import ERASED, with_erased
 
 Json = dict[str, Any]
 APIS = ("youtube.v3", "youtubeAnalytics.v2", "youtubereporting.v1", "youtubePartner.v1")
@@ -248,7 +249,7 @@ def _in_body(operation: Operation, sent: Sent) -> Iterator[str]:
     elif operation.body is not None:
         document = json.loads(body)
         if operation.method == "PATCH":
-            document = schemas.without_nulls(document)
+            document = with_erased(document)
         yield from _in_json("body", document, operation.body, operation.schemas)
         named = set(",".join(sent.query.get("part", [])).split(",")) - {""}
         if named and not set(document) <= named | {"id", "kind"}:
@@ -290,7 +291,7 @@ def _in_json(where: str, value: Any, schema: Json, schemas: Json) -> Iterator[st
     """Yield what a schema of a discovery document doesn't allow in a value."""
     schema = schemas[schema["$ref"]] if "$ref" in schema else schema
     kind = schema.get("type", "any")
-    if kind == "any":
+    if kind == "any" or value is ERASED:
         return
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         yield f"{where}: {value!r} is no {kind}"

@@ -11,6 +11,7 @@ import json
 import pkgutil
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -463,6 +464,48 @@ def test_a_wrong_request_is_found(stage, name, wrong, fault):
     found = checks.faults(changed(right, **wrong))
 
     assert any(fault in each for each in found), found
+
+
+# Nobody misspells these: the address of a file is YouTube's own word.
+NAMED_BY_YOUTUBE = {*TO_SESSIONS, "youtube_reporting.Reporting.download"}
+# Compared with the requests of spotipy and pyairtable, above.
+COMPARED = {name for name in EXAMPLES if name.startswith(("spotify.", "airtable."))}
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - NAMED_BY_YOUTUBE - COMPARED))
+def test_every_parameter_and_field_is_found_if_it_is_misspelt(stage, name):
+    """Each name of each recorded request gets a letter too many."""
+    for sent in requests_of(stage, name):
+        assert checks.faults(sent) == []
+        for parameter in sent.query:
+            wrong = sent._replace(
+                query={(f"{each}x" if each == parameter else each): v for each, v in sent.query.items()}
+            )
+            assert checks.faults(wrong), f"{sent.path}: {parameter}x"
+        segments = sent.path.split("/")
+        for number, segment in enumerate(segments):
+            # Ids are anything: only the names of a path count.
+            if segment.isalpha() and segment.islower():
+                wrong = sent._replace(
+                    path="/".join([*segments[:number], f"{segment}x", *segments[number + 1 :]])
+                )
+                assert checks.faults(wrong), wrong.path
+        if sent.headers.get("content-type", "").startswith("application/json"):
+            for field in misspelt(json.loads(sent.body)):
+                assert checks.faults(sent._replace(body=json.dumps(field).encode())), f"{sent.path}: {field}"
+
+
+def misspelt(document: Any) -> Iterator[Any]:
+    """Return the document once for each of its fields, which has a letter too many there."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield {(f"{each}x" if each == name else each): known for each, known in document.items()}
+            for changed_value in misspelt(value):
+                yield {**document, name: changed_value}
+    if isinstance(document, list):
+        for number, value in enumerate(document):
+            for changed_value in misspelt(value):
+                yield [*document[:number], changed_value, *document[number + 1 :]]
 
 
 def test_a_form_with_another_field_is_found(stage):
