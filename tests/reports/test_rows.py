@@ -180,6 +180,15 @@ def test_amounts_keep_their_digits(cell, amount):
     assert accepted[0]["partner_revenue"] == amount
 
 
+@pytest.mark.parametrize(("cell", "views"), [("-12", "-12"), ('"-1,234"', "-1234"), ("7.0", "7")])
+def test_a_correction_takes_views_away(cell, views):
+    text = f"Adjustment Type,Video ID,Owned Views,Partner Revenue\nBackpay,00000000001,{cell},-3\n"
+    _, accepted, rejects, _ = read(text, MONEY)
+
+    assert rejects == []
+    assert (accepted[0]["owned_views"], accepted[0]["partner_revenue"]) == (views, "-3")
+
+
 @pytest.mark.parametrize("cell", ["", "NaN", "Infinity", "1,5", "1_000", "$1", "1e99", "0x1", "١", "--1"])
 def test_what_is_no_amount_is_refused(cell):
     quoted = f'"{cell}"'

@@ -40,6 +40,10 @@ def _count(cell: str) -> str:
     return digits
 
 
+def _signed_count(cell: str) -> str:
+    return f"-{_count(cell[1:])}" if cell.startswith("-") else _count(cell)
+
+
 def _money(cell: str) -> str:
     text = cell
     negative = text.startswith("(") and text.endswith(")")
@@ -165,6 +169,8 @@ LIST = Type("text[]", None, _list)
 # Part of a row's key: it is in an index.
 KEY = Type("text", rb"[A-Za-z0-9_|.:-]{1,100}+", _key)
 COUNT = Type("bigint", rb"[0-9]{1,18}+", _count)
+# Rows that correct earlier months take views away, too.
+SIGNED_COUNT = Type("bigint", rb"-?+[0-9]{1,18}+", _signed_count)
 MONEY = Type("numeric", rb"-?+[0-9]{1,18}+(?:\.[0-9]{1,20}+)?+", _money)
 DAY = Type("date", _days(b"") + b"|" + _days(b"-"), _day)
 MONTH = Type("date", rb"(?!)", _month)
