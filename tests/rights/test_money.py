@@ -4,7 +4,8 @@ import gzip
 from decimal import Decimal
 
 from showrunner.database import db
-from tests.rights.conftest import table
+from showrunner.store.rights import reports
+from tests.rights.conftest import deliver, table
 
 CLAIMS = (
     "Adjustment Type,Day,Country,Video ID,Channel ID,Asset ID,Asset Channel ID,Asset Type,Custom ID,"
@@ -88,6 +89,21 @@ def test_a_reissued_period_replaces_the_one_before_and_other_periods_stay(tx, ow
         first.id: ("replaced", second.id),
         second.id: ("loaded", None),
     }
+
+
+def test_a_period_without_rows_takes_none_away_until_a_person_says_so(tx, owner, drop):
+    (before,) = drop(name(owner), CLAIMS + row("1"))
+    (empty,) = drop(name(owner), CLAIMS)
+    assert (empty.status, "has no rows" in empty.reason, empty.rows) == ("waiting", True, 0)
+    assert [each["report_id"] for each in table(tx, "money", owner)] == [before.id]
+
+    reports.confirm(tx, str(owner["organisation_id"]), empty.id, "somebody")
+    (empty,) = deliver(empty.object_key, len(CLAIMS), empty.version)
+    assert (empty.status, empty.rows, table(tx, "money", owner)) == ("loaded", 0, [])
+    (again,) = drop(name(owner), CLAIMS + "\n")
+    assert again.status == "loaded"
+    (other,) = drop(name(owner, period="20250901_20250930"), CLAIMS)
+    assert other.status == "loaded"
 
 
 def test_the_same_file_twice_is_recorded_and_changes_nothing(tx, owner, drop):

@@ -94,7 +94,10 @@ def list_rejects(request: Request, report_id: str, query: RejectFilter) -> Answe
     f"{PATH}/{{report_id}}/confirm", permission="cms:write", answer=Report, status=202, errors=(409,)
 )
 def confirm(request: Request, report_id: str) -> Answer:
-    """Confirm a snapshot that waits because it has less than half of the rows before. It is loaded then."""
+    """Confirm a report that waits. It is loaded then.
+
+    A snapshot waits if it has less than half of the rows before, money if it has none and there were some.
+    """
     from showrunner.aws import queues
 
     with db.transaction() as tx:

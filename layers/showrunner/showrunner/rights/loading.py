@@ -291,11 +291,17 @@ def _store_period(tx: db.Transaction, report: Report, spool: Spool, progress: Pr
     begin = periods.prefix(report.id, owner["organisation_id"], owner["id"], month)
     accepted = periods.copy_rows(tx, kind.table.name, reader.columns, reader.lines(begin))
     reports.copy_rejects(tx, spool.blocks())
-    counts = reader.counts
+    counts, previous = reader.counts, reports.list_previous(tx, report.id)
+    if not counts.rows and not report.confirmed and reports.have_rows(tx, previous):
+        raise Waiting(
+            "It has no rows, and the report of this period before has some. Look whether it is complete, "
+            "then confirm it with POST /api/v1/cms/reports/{id}/confirm.",
+            {"rows": 0},
+        )
     if accepted or not counts.rejected:
         if kind.table.name == "money":
             periods.sum_money(tx, report.id, month)
-        periods.replace(tx, report.id, reports.list_previous(tx, report.id), month)
+        periods.replace(tx, report.id, previous, month)
     return {
         "rows": counts.rows,
         "accepted": accepted,

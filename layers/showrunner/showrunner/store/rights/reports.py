@@ -209,6 +209,17 @@ def list_previous(tx: db.Transaction, report_id: str) -> list[str]:
     return [row["id"] for row in found]
 
 
+def have_rows(tx: db.Transaction, report_ids: list[str]) -> bool:
+    """Return whether any of these reports has rows that were accepted."""
+    return bool(
+        db.value(
+            tx,
+            "SELECT EXISTS (SELECT FROM rights.reports WHERE id = ANY(:ids::uuid[]) AND accepted > 0)",
+            ids=report_ids,
+        )
+    )
+
+
 def copy_rejects(tx: db.Transaction, blocks: Iterable[bytes]) -> None:
     """Store refused rows, in CSV: report, row, line, column, value, reason, key."""
     db.copy_in(
