@@ -74,8 +74,8 @@ def cleaned(path: Path, kind: str, folder: Path) -> Path:
     reader = rows.Rows(payload, rows.recognise(payload, kinds.BY_NAME[kind]), lambda _: None)
     out = folder / f"{kind}-{path.parent.name}.csv"
     accepted = set()
-    for block in reader.lines(b""):
-        accepted.update(int(line.split(b"\t", 1)[0]) for line in block.splitlines() if line[:1].isdigit())
+    for block in reader.lines():
+        accepted.update(int(line.split(b",", 1)[0]) for line in block.splitlines() if line[:1].isdigit())
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file, out.open("w", newline="") as clean:
         source = csv.reader(file)
         next(source)

@@ -69,7 +69,7 @@ def test_each_row_is_read_or_refused_as_the_generator_says(written):
     for each in written.values():
         (payload,) = opening.payloads(each.path, each.path.name, each.path.parent)
         reader = rows.Rows(payload, rows.recognise(payload, names.read(each.path.name).kind), lambda _: None)
-        for _ in reader.lines(b""):
+        for _ in reader.lines():
             pass
         counts = reader.counts
         assert (counts.rows, counts.rejected) == (each.rows, each.rejected), each.path.name

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import tracemalloc
+from datetime import date
 
 import pytest
 
@@ -29,18 +30,20 @@ def read(content, named=None):
     rejects = []
     reader = Rows(source, found, rejects.append)
     accepted = [
-        dict(zip(["row", *reader.columns], cells, strict=True)) for cells in copied(reader.lines(b""))
+        dict(zip(["row", *reader.columns], cells, strict=True))
+        for cells in copied(reader.lines(), found.header.delimiter)
     ]
     return found, accepted, rejects, reader.counts
 
 
-def copied(lines):
+def copied(lines, delimiter):
     """Return the cells of each line, read as PostgreSQL reads COPY's text format, by the rows' numbers."""
-    escapes = {r"\\": "\\", r"\t": "\t", r"\n": "\n", r"\r": "\r"}
-    found = [
-        [re.sub(r"\\.", lambda found: escapes[found[0]], cell) for cell in line.split("\t")]
-        for line in b"".join(lines).decode().split("\n")[:-1]
-    ]
+    signs = {"t": "\t", "n": "\n", "r": "\r"}
+    found = []
+    for line in b"".join(lines).decode().split("\n")[:-1]:
+        escaped = re.sub(r"\\(.)", lambda sign: "\\" + signs.get(sign[1], sign[1]), line)
+        reader = csv.reader([escaped], delimiter=delimiter, quoting=csv.QUOTE_NONE, escapechar="\\")
+        found += [next(reader)]
     return sorted(found, key=lambda cells: int(cells[0]))
 
 
@@ -206,13 +209,46 @@ def test_a_row_of_totals_is_no_row(total):
     assert (counts.rows, counts.totals) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("day", "month"),
+    [
+        ("20250930", "20250901"),
+        ("2025-09-30", "20250901"),
+        ("2025/09/30", "20250901"),
+        ("20240229", "20240201"),
+        ("202509", "20250901"),
+        ("", "20251001"),
+    ],
+)
+@pytest.mark.parametrize("title", ["A title", '"It says ""Hi"""', "A\ttab"])
+def test_rows_of_money_have_their_month_of_activity(day, month, title):
+    """Rows are read in three ways, by what is in their cells, and each has the month in the same place."""
+    content = f"Video ID,Day,Video Title,Partner Revenue\n00000000001,{day},{title},1.5\n"
+    source = payload(content)
+    found = rows.recognise(source, kinds.BY_NAME["ads_videos"])
+    rejects = []
+    reader = Rows(source, found, rejects.append, date(2025, 10, 1))
+
+    ((number, read, video, *_),) = copied(reader.lines(), ",")
+    assert (number, read.replace("-", ""), video) == ("1", month, "00000000001")
+    assert rejects == []
+
+
+def test_a_report_of_money_without_days_has_its_own_month():
+    source = payload("Video ID,Partner Revenue\n00000000001,1.5\n")
+    found = rows.recognise(source, kinds.BY_NAME["ads_videos"])
+    reader = Rows(source, found, lambda _: None, date(2025, 10, 1))
+
+    assert copied(reader.lines(), ",") == [["1", "2025-10-01", "00000000001", "1.5"]]
+
+
 def test_digests_tell_rows_apart_and_have_the_numbers_of_the_rows():
     content = f"{HEADER}\n{ROW}\n\n{ROW}\n{ROW.replace('12', '13')}\n"
     source = payload(content)
     found = rows.recognise(source, None)
     reader = Rows(source, found, lambda _: None)
-    digests = copied(reader.digests())
-    lines = copied(Rows(source, found, lambda _: None).lines(b"", with_digest=True))
+    digests = copied(reader.digests(), "\t")
+    lines = copied(Rows(source, found, lambda _: None).lines(with_digest=True), ",")
 
     assert [line[:2] for line in lines] == digests
     assert [number for number, _ in digests] == ["1", "2", "3"]
@@ -260,7 +296,7 @@ def test_random_files_account_for_every_row(monkeypatch, delimiter):
         monkeypatch.setattr(rows, "BLOCK_BYTES", size)
         rejects = []
         reader = Rows(source, found, rejects.append)
-        accepted = copied(reader.lines(b""))
+        accepted = copied(reader.lines(), delimiter)
 
         assert reader.counts.rows == len(accepted) + len(rejects) == 300
         assert len(rejects) == 30
@@ -277,7 +313,7 @@ def test_memory_stays_flat():
     source = payload(f"{HEADER}\n".encode() + f"{ROW}\n".encode() * 60_000)
     found = rows.recognise(source, None)
     tracemalloc.start()
-    number = sum(block.count(b"\n") for block in Rows(source, found, lambda _: None).lines(b""))
+    number = sum(block.count(b"\n") for block in Rows(source, found, lambda _: None).lines())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -15,12 +15,14 @@ import binascii
 import codecs
 import csv
 import hashlib
+import io
 import itertools
 import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import NamedTuple
 
 from showrunner.reports import kinds
@@ -46,7 +48,7 @@ _TOTAL = re.compile(rb'"?(?:grand )?totals?"?(?:[,;\t]|\Z)', re.IGNORECASE)
 _TOTAL_WORDS = ("total", "totals", "grand total")
 _BLANK = b" \t,;"
 # Stand for a delimiter inside a quoted cell, and for the comma between an array's values, until rows are
-# joined and their delimiters become tabs. A row that has them itself is odd.
+# joined. A row that has them itself is odd.
 _HELD, _COMMA = b"\x1f", b"\x1e"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -170,8 +172,7 @@ def records(source: Iterator[bytes], delimiter: str) -> Iterator[tuple[int, list
     waiting: list[bytes] = []
     line = 1
     for block in source:
-        lines = block.split(b"\n")
-        lines.pop()  # what is behind the last line's end
+        lines = _lines(block)
         if not waiting and b'"' not in block:
             yield line, lines
             line += len(lines)
@@ -187,6 +188,11 @@ def records(source: Iterator[bytes], delimiter: str) -> Iterator[tuple[int, list
         waiting = pending[used:]
     if waiting:
         yield line - len(waiting), _join(waiting, is_closed, is_last=True)[0]
+
+
+def _lines(text: bytes) -> list[bytes]:
+    """Return the lines of a text that ends with one, without their ends. A third of the time of split."""
+    return [line[:-1] for line in io.BytesIO(text)]
 
 
 def _closed(delimiter: str) -> Callable[[bytes], object]:
@@ -318,9 +324,18 @@ class Rows:
 
     Rows are read in blocks, and each block by its columns: what Python does for a row, and not for a block,
     costs more than PostgreSQL's own work.
+
+    month: of the report, for rows of money. `lines` has then the first day of each row's month of activity
+    behind its number: that of its day, else `month`.
     """
 
-    def __init__(self, payload: Payload, found: Found, reject: Callable[[Reject], None]) -> None:
+    def __init__(
+        self,
+        payload: Payload,
+        found: Found,
+        reject: Callable[[Reject], None],
+        month: date | None = None,
+    ) -> None:
         self.payload, self.found, self.reject = payload, found, reject
         self.counts = Counts()
         self._stream: Bounded | None = None
@@ -328,6 +343,8 @@ class Rows:
         self.types: list[Type | None] = [table.columns[name] if name else None for name in mapping.columns]
         self.columns = [name for name in mapping.columns if name]
         self.needed = table.required
+        self._month = str(month).encode() if month else None
+        self._day = self.columns.index("day") if month and "day" in self.columns else None
         self._delimiter = found.header.delimiter.encode()
         self._width = len(found.header.names)
         self._odd_signs = {b"\\", b"\r", b"\0", b"\t", _HELD, _COMMA} - {self._delimiter}
@@ -336,8 +353,10 @@ class Rows:
             for place, (name, type_) in enumerate(zip(mapping.columns, self.types, strict=True))
             if name and type_
         ]
-        self._signs = bytes.maketrans(self._delimiter + _HELD + _COMMA, b"\t" + self._delimiter + b",")
-        self._whole, self._lists = self._pattern()
+        self._escaped = _ESCAPED | {ord(found.header.delimiter): f"\\{found.header.delimiter}"}
+        # COPY takes the file's own delimiter, so most rows need no other signs.
+        self.copy_options = f"NULL '', ENCODING 'UTF8', DELIMITER '{found.header.delimiter}'"
+        self._whole, self._lists, self._day_part = self._pattern()
         # Rows of files with other columns differ, even if their text is equal.
         salt = hashlib.sha256(json.dumps(found.header).encode()).digest()[: hashlib.blake2b.SALT_SIZE]
         self._digest_of_nothing = hashlib.blake2b(digest_size=16, salt=salt)
@@ -349,33 +368,44 @@ class Rows:
             return 0.0
         return min(1.0, self._stream.position / self.payload.size)
 
-    def _pattern(self) -> tuple[Callable[[bytes], "re.Match[bytes] | None"] | None, set[int]]:
+    def _pattern(
+        self,
+    ) -> tuple[Callable[[bytes], "re.Match[bytes] | None"] | None, set[int], int | None]:
         """Return the test of a row, without its quotes, that COPY can take as it is but for its lists.
 
         It is the fastest way. A match's groups are the row's parts: the first columns, a list, the columns up
-        to the next list, and so on; the places of the lists are returned too. None if a column must be left
-        out.
+        to the next list, and so on; the places of the lists are returned too. The day is a part by itself
+        where the month of activity is wanted, and its place is the last thing returned. The test is None if a
+        column must be left out.
         """
         if None in self.types:
-            return None, set()
+            return None, set(), None
         delimiter = re.escape(self._delimiter)
         parts: list[bytes] = []
         cells: list[bytes] = []
         lists: set[int] = set()
-        for name, type_ in zip(self.found.mapping.columns, self.types, strict=True):
+        day_part = None
+        for place, (name, type_) in enumerate(zip(self.found.mapping.columns, self.types, strict=True)):
             more = b"++" if name in self.needed else b"*+"
             if type_ is LIST:
-                parts += [delimiter.join(cells)] if cells else []
-                lists.add(len(parts))
-                parts.append(b'[^"' + delimiter + b"]" + more)
-                cells = []
+                cell = b'[^"' + delimiter + b"]" + more
             elif type_ is None or type_.pattern is None:
-                cells.append(b"[^" + delimiter + b"]" + more)
+                cell = b"[^" + delimiter + b"]" + more
             else:
-                cells.append(b"(?:" + type_.pattern + (b")" if name in self.needed else b")?+"))
+                cell = b"(?:" + type_.pattern + (b")" if name in self.needed else b")?+")
+            if type_ is not LIST and place != self._day:
+                cells.append(cell)
+                continue
+            parts += [delimiter.join(cells)] if cells else []
+            if type_ is LIST:
+                lists.add(len(parts))
+            else:
+                day_part = len(parts)
+            parts.append(cell)
+            cells = []
         parts += [delimiter.join(cells)] if cells else []
         whole = delimiter.join(b"(" + part + b")" for part in parts)
-        return re.compile(whole).fullmatch, lists
+        return re.compile(whole).fullmatch, lists, day_part
 
     def _records(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yield (line, records) of the rows behind the header."""
@@ -422,24 +452,32 @@ class Rows:
 
     def lines(
         self,
-        prefix: bytes,
+        prefix: Sequence[str] = (),
         *,
         with_number: bool = True,
         with_digest: bool = False,
         only: "Callable[[int], bool] | None" = None,
     ) -> Iterator[bytes]:
-        """Yield accepted rows in blocks for COPY's text format, with empty cells for NULL.
+        """Yield accepted rows in blocks for COPY's text format with `copy_options`.
 
-        A line has the prefix, the row's number and its digest if they are wanted, and the columns. only:
-        tells by its number whether a row is wanted. Others are counted as rows and not looked at.
+        A line has the values of the prefix, the row's number, its month and its digest if they are wanted,
+        and the columns. only: tells by its number whether a row is wanted. Others are counted as rows and not
+        looked at.
         """
+        begin = b"".join(value.encode() + self._delimiter for value in prefix)
 
-        def joined(rows: list[bytes], numbers: Sequence[int], columns: list[Sequence[bytes]]) -> bytes:
+        def joined(
+            rows: list[bytes],
+            numbers: Sequence[int],
+            columns: Sequence[Sequence[bytes]],
+            days: Sequence[bytes] | None,
+        ) -> bytes:
             """Return rows as lines without their first prefix and their last end."""
-            starts: list[list[bytes]] = [[*map(b"%d".__mod__, numbers)]] if with_number else []
+            starts: list[Sequence[bytes]] = [[*map(b"%d".__mod__, numbers)]] if with_number else []
+            starts += [self._months(days, len(rows), self._month)] if self._month else []
             starts += [[*map(self.digest, rows)]] if with_digest else []
             self.counts.accepted += len(rows)
-            return (b"\n" + prefix).join(map(b"\t".join, zip(*starts, *columns, strict=True)))
+            return (b"\n" + begin).join(map(self._delimiter.join, zip(*starts, *columns, strict=True)))
 
         for first, line, found, places in self._numbered():
             numbers: Sequence[int] = range(first, first + len(places))
@@ -449,19 +487,34 @@ class Rows:
             out: list[bytes] = []
             plain, parts, rows, numbers = self._plain(rows, numbers)
             if parts:
-                out.append(self._finished(joined(*plain, parts)))
+                days = None if self._day_part is None else parts[self._day_part]
+                out.append(self._finished(joined(*plain, parts, days)))
             if rows:
                 columns, odd = self._columns(rows)
                 for index in sorted(odd):
                     at = line + sum(each.count(b"\n") + 1 for each in found[: places[numbers[index] - first]])
-                    if (text := self._read(rows[index], numbers[index], at)) is not None:
-                        out.append(joined([rows[index]], [numbers[index]], [[text]]))
+                    if (cells := self._read(rows[index], numbers[index], at)) is not None:
+                        days = None if self._day is None else cells[self._day]
+                        out.append(joined([rows[index]], [numbers[index]], cells, days))
                 kept = [index for index in range(len(rows)) if index not in odd]
                 if kept:
-                    text = joined([rows[each] for each in kept], [numbers[each] for each in kept], columns)
+                    days = None if self._day is None else columns[self._day]
+                    text = joined(
+                        [rows[each] for each in kept], [numbers[each] for each in kept], columns, days
+                    )
                     out.append(self._finished(text))
             if out:
-                yield prefix + (b"\n" + prefix).join(out) + b"\n"
+                yield begin + (b"\n" + begin).join(out) + b"\n"
+
+    @staticmethod
+    def _months(days: Sequence[bytes] | None, count: int, month: bytes) -> list[bytes]:
+        """Return the first days of the months of `days`, and `month` for those without a day."""
+        if days is None:
+            return [month] * count
+        return [
+            (day[:8] if day[4:5] == b"-" else day[:6]) + b"01" if day else month  # 2025-12-31, 20251231
+            for day in days
+        ]
 
     def _plain(
         self, rows: list[bytes], numbers: Sequence[int]
@@ -484,25 +537,29 @@ class Rows:
         )
 
     def _finished(self, text: bytes) -> bytes:
-        """Return lines as COPY reads them: tabs between cells, and the delimiters that their cells have."""
-        if self._delimiter == b"\t":
-            text = text.replace(_HELD, b"\\t")
-        return text.translate(self._signs)
+        """Return lines as COPY reads them, with the delimiters that their cells have."""
+        escaped = b"\\" + self._delimiter
+        return text.replace(_HELD, escaped).replace(_COMMA, escaped if self._delimiter == b"," else b",")
 
     def _without_quotes(self, rows: list[bytes]) -> list[bytes]:
         """Return the rows without quotes; a delimiter inside a cell is _HELD. Empty for one that is odd."""
-        odd = self._odd(rows)
-        text = b"\n".join(rows)
-        if not odd:
+        text = b"\n".join(rows) + b"\n"
+        if self._is_common(text, rows):
             if b'"' not in text:
                 return rows
-            unquoted = _unquoted(text, self._delimiter).split(b"\n")
+            # A line's end in a cell makes one line more.
+            unquoted = _lines(_unquoted(text, self._delimiter))
             if len(unquoted) == len(rows):
                 return unquoted
+        odd = self._odd(rows)
         return [
             b"" if index in odd else _unquoted(row, self._delimiter) if b'"' in row else row
             for index, row in enumerate(rows)
         ]
+
+    def _is_common(self, text: bytes, rows: list[bytes]) -> bool:
+        """Tell whether rows, the lines of the text, have no signs of odd ones, and none is very long."""
+        return not any(map(text.__contains__, self._odd_signs)) and max(map(len, rows)) <= MAX_CHARACTERS
 
     def _columns(self, found: list[bytes]) -> tuple[list[Sequence[bytes]], set[int]]:
         """Return the columns of the rows that are as most are, and which rows are odd and not in them."""
@@ -532,23 +589,15 @@ class Rows:
 
     def _odd(self, found: list[bytes]) -> set[int]:
         """Return which rows have signs that COPY reads in its own way, or are very long."""
-        text = b"\n".join(found)
-        if (
-            not any(map(text.__contains__, self._odd_signs))
-            # A line's end is in a cell with quotes only.
-            and (b'"' not in text or text.count(b"\n") < len(found))
-            and max(map(len, found)) <= MAX_CHARACTERS
-        ):
-            return set()
-        signs = (*self._odd_signs, b"\n")
+        signs = (*self._odd_signs, b"\n")  # a line's end is in a cell with quotes only
         return {
             index
             for index, record in enumerate(found)
             if len(record) > MAX_CHARACTERS or any(map(record.__contains__, signs))
         }
 
-    def _read(self, record: bytes, number: int, line: int) -> bytes | None:
-        """Return a row cell by cell, as COPY's text; None if it is refused."""
+    def _read(self, record: bytes, number: int, line: int) -> list[list[bytes]] | None:
+        """Return the columns of a row, read cell by cell, as COPY's text; None if it is refused."""
         names = self.found.mapping.columns
         try:
             cells = split(record, self.found.header.delimiter)
@@ -574,7 +623,7 @@ class Rows:
             shown = self.found.header.names[names.index(name)].strip()
             self._refuse(Reject(number, line, shown, value, f"{shown} {reason}.", self._key(values)))
             return None
-        return "\t".join(values[name].translate(_ESCAPED) for name in self.columns).encode()
+        return [[values[name].translate(self._escaped).encode()] for name in self.columns]
 
     def _refuse(self, reject: Reject) -> None:
         self.counts.rejected += 1

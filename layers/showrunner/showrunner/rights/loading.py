@@ -7,6 +7,7 @@ function's disk.
 
 import contextlib
 import csv
+import functools
 import hashlib
 import tempfile
 from collections.abc import Iterator
@@ -286,10 +287,11 @@ def _store(report: Report) -> None:
 def _store_period(tx: db.Transaction, report: Report, spool: Spool, progress: Progress) -> dict[str, int]:
     """Store the rows of a period's report in place of those of the report before."""
     kind, owner, month = report.found.kind, report.owner, report.period.start.replace(day=1)
-    reader = Rows(report.payload, report.found, spool.add)
+    is_money = kind.table.name == "money"
+    reader = Rows(report.payload, report.found, spool.add, month if is_money else None)
     progress.watch(reader, "They are added up, and replace those of the report before.")
-    begin = periods.prefix(report.id, owner["organisation_id"], owner["id"], month)
-    accepted = periods.copy_rows(tx, kind.table.name, reader.columns, reader.lines(begin))
+    lines = reader.lines(periods.prefix(report.id, owner["organisation_id"], owner["id"], month))
+    accepted = periods.copy_rows(tx, kind.table.name, reader.columns, reader.copy_options, lines)
     reports.copy_rejects(tx, spool.blocks())
     counts, previous = reader.counts, reports.list_previous(tx, report.id)
     if not counts.rows and not report.confirmed and reports.have_rows(tx, previous):
@@ -299,7 +301,7 @@ def _store_period(tx: db.Transaction, report: Report, spool: Spool, progress: Pr
             {"rows": 0},
         )
     if accepted or not counts.rejected:
-        if kind.table.name == "money":
+        if is_money:
             periods.sum_money(tx, report.id, month)
         periods.replace(tx, report.id, previous, month)
     return {
@@ -327,22 +329,26 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool, progress: 
     progress.watch(reader, _INDEXING)
     outcome = None
     if not before and snapshot.table.needs_whole_key:
-        lines = reader.lines(snapshots.prefix(snapshot), with_number=False, with_digest=True)
-        outcome = snapshots.copy_first(tx, snapshot, lines)
+        lines = functools.partial(reader.lines, with_number=False, with_digest=True)
+        outcome = snapshots.copy_first(tx, snapshot, reader.copy_options, lines)
         if outcome is None:
             spool.clear()
             reader = Rows(report.payload, found, spool.add)
     if outcome is None:
         only = _changed_rows(tx, report, snapshot, before, progress) if before else None
         progress.watch(reader, _MERGING if before else _INDEXING, after=0.5 if before else 0.0)
-        staged = snapshots.copy_rows(tx, snapshot, reader.lines(b"", with_digest=True, only=only))
+        staged = snapshots.copy_rows(
+            tx, snapshot, reader.copy_options, reader.lines(with_digest=True, only=only)
+        )
     reports.copy_rejects(tx, spool.blocks())
     total = reader.counts.rows
     if spool.count and spool.count == total:
         return {"rows": total, "accepted": 0, "rejected": total}
     if outcome is None:
         outcome = (
-            snapshots.merge(tx, snapshot, before) if before else snapshots.load_first(tx, snapshot, staged)
+            snapshots.merge(tx, snapshot, before, staged)
+            if before
+            else snapshots.load_first(tx, snapshot, staged)
         )
     return {
         "rows": total,

@@ -58,8 +58,8 @@ def _found_first(column: str, query: str) -> str:
 
 
 _IN_CONFLICT = _with_rows(
-    """rights.indexable(r.asset_ids) && ARRAY(
-        SELECT x.asset_id FROM rights.conflicts x WHERE x.organisation_id = :organisation_id)"""
+    """r.asset_ids::varchar(200)[] && ARRAY(
+        SELECT x.asset_id::varchar(200) FROM rights.conflicts x WHERE x.organisation_id = :organisation_id)"""
 )
 
 
@@ -100,11 +100,11 @@ VIDEOS = List(
         "policy": f"v.video_id IN ({_with_rows('left(r.effective_policy, 200) = :policy')})",
         "custom_id": f"v.video_id IN ({_with_rows('left(r.custom_id, 200) = :custom_id')})",
         "asset_id": _found_first(
-            "v.video_id", _with_rows("rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]")
+            "v.video_id", _with_rows("r.asset_ids::varchar(200)[] @> ARRAY[:asset_id::varchar(200)]")
         ),
         "claim_status": f"v.video_id IN ({_with_claims('left(c.claim_status, 200) = upper(:claim_status)')})",
         "artist": _found_first(
-            "v.video_id", _with_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]")
+            "v.video_id", _with_claims("c.artist::varchar(200)[] @> ARRAY[:artist::varchar(200)]")
         ),
         "label": f"v.video_id IN ({_with_claims('left(c.record_label, 200) = :label')})",
         "upc": f"v.video_id IN ({_with_claims('left(c.upc, 200) = :upc')})",
@@ -159,11 +159,11 @@ ASSETS = List(
         "type": "left(a.asset_type, 200) = :type",
         "custom_id": "left(a.custom_id, 200) = :custom_id",
         "artist": _found_first(
-            "a.asset_id", _with_assets("rights.indexable(f.artist) @> ARRAY[:artist::text]")
+            "a.asset_id", _with_assets("f.artist::varchar(200)[] @> ARRAY[:artist::varchar(200)]")
         ),
         "label": "left(a.label, 200) = :label",
         "asset_label": _found_first(
-            "a.asset_id", _with_assets("rights.indexable(f.asset_labels) @> ARRAY[:asset_label::text]")
+            "a.asset_id", _with_assets("f.asset_labels::varchar(200)[] @> ARRAY[:asset_label::varchar(200)]")
         ),
         "isrc": "(left(a.isrc, 200) = :isrc OR left(a.your_isrc, 200) = :isrc"
         " OR left(a.display_isrc, 200) = :isrc)",
@@ -222,7 +222,7 @@ CLAIMS = List(
                 _found_first(
                     "c.claim_id",
                     "SELECT f.claim_id FROM rights.claims f WHERE f.organisation_id = :organisation_id"
-                    " AND rights.indexable(f.artist) @> ARRAY[:artist::text]",
+                    " AND f.artist::varchar(200)[] @> ARRAY[:artist::varchar(200)]",
                 ),
             )
         ),

@@ -13,17 +13,23 @@ def prepare_month(tx: db.Transaction, table: str, month: date) -> None:
     db.value(tx, "SELECT rights.prepare_month(:table, :month)::text", table=table, month=month)
 
 
-def prefix(report_id: str, organisation_id: str, owner_id: int, month: date) -> bytes:
+def prefix(report_id: str, organisation_id: str, owner_id: int, month: date) -> list[str]:
     """Return what stands before each row's number, in the order of `copy_rows`."""
-    return f"{report_id}\t{organisation_id}\t{owner_id}\t{month}\t".encode()
+    return [report_id, organisation_id, str(owner_id), str(month)]
 
 
-def copy_rows(tx: db.Transaction, table: str, columns: list[str], blocks: Iterable[bytes]) -> int:
-    """Store rows, in COPY's text: `prefix`, row number and the file's columns. Returns how many."""
+def copy_rows(
+    tx: db.Transaction, table: str, columns: list[str], options: str, blocks: Iterable[bytes]
+) -> int:
+    """Store rows, in COPY's text with `options`. Returns how many.
+
+    Lines have `prefix`, the row number, money's month of activity, and the file's columns.
+    """
+    activity = "activity_month, " if table == "money" else ""
     return db.copy_in(
         tx,
-        f"COPY rights.{table} (report_id, organisation_id, owner_id, report_month, row_number, "
-        f"{', '.join(columns)}) FROM STDIN (NULL '', ENCODING 'UTF8')",
+        f"COPY rights.{table} (report_id, organisation_id, owner_id, report_month, row_number, {activity}"
+        f"{', '.join(columns)}) FROM STDIN ({options})",
         blocks,
     )
 

@@ -4,7 +4,8 @@ A row's digest is that of its text. A row whose digest is known is unchanged, an
 and stored. One transaction has it all, and temporary tables that end with it.
 """
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from showrunner.reports.tables import Table
 # So many row numbers are in memory at once.
 FETCH = 20_000
 _TEMPORARY = ("seen", "staged", "differing", "gone")
+# To find a row by its key takes about as long as to read this many in their order.
+LOOKUP_COST = 20
 # The digests of a million rows are compared in memory; at most two reports are loaded at once.
 WORK_MEMORY = "64MB"
 
@@ -104,38 +107,51 @@ def list_changed(tx: db.Transaction, snapshot: Snapshot) -> Iterator[int]:
     tx.command("CLOSE wanted")
 
 
-def copy_rows(tx: db.Transaction, snapshot: Snapshot, blocks: Iterable[bytes]) -> int:
-    """Take rows to compare, in COPY's text: row number, digest and the file's columns. Returns how many."""
+def copy_rows(tx: db.Transaction, snapshot: Snapshot, options: str, blocks: Iterable[bytes]) -> int:
+    """Take rows to compare, in COPY's text with `options`: row number, digest and the file's columns.
+
+    Returns how many.
+    """
     count = db.copy_in(
         tx,
-        f"COPY pg_temp.staged (row_number, digest, {', '.join(snapshot.columns)}) FROM STDIN "
-        "(NULL '', ENCODING 'UTF8')",
+        f"COPY pg_temp.staged (row_number, digest, {', '.join(snapshot.columns)}) FROM STDIN ({options})",
         blocks,
     )
     tx.command("ANALYZE pg_temp.staged")
     return count
 
 
-def prefix(snapshot: Snapshot) -> bytes:
-    """Return what stands before each row's digest, in the order of `copy_first`."""
-    return f"{snapshot.organisation_id}\t{snapshot.owner_id}\t{snapshot.day}\t{snapshot.day}\t".encode()
+def copy_first(
+    tx: db.Transaction,
+    snapshot: Snapshot,
+    options: str,
+    lines: Callable[[Sequence[str]], Iterable[bytes]],
+) -> Outcome | None:
+    """Store the rows of an owner who has none, in COPY's text with `options`.
 
-
-def copy_first(tx: db.Transaction, snapshot: Snapshot, blocks: Iterable[bytes]) -> Outcome | None:
-    """Store the rows of an owner who has none, in COPY's text: `prefix`, digest and the file's columns.
-
-    They go into a partition without indexes, which are made when all rows are there: writing into them row by
-    row took twice as long. Returns None if two rows have the same key; then nothing is stored.
+    lines: returns blocks of them, each row with the values that `lines` is given, its digest and the file's
+    columns. They go into a partition without indexes, which are made when all rows are there: writing into
+    them row by row took twice as long. Returns None if two rows have the same key; then nothing is stored.
     """
-    columns = ", ".join(snapshot.columns)
+    ours = dict(
+        zip(
+            ("organisation_id", "owner_id", "first_day", "changed_day"),
+            (snapshot.organisation_id, str(snapshot.owner_id), *[str(snapshot.day)] * 2),
+            strict=True,
+        )
+    )
     try:
         with db.transaction():
             partition = _begin_partition(tx, snapshot)
+            if partition:
+                # The partition has them as its defaults. Nobody can read it before this transaction has
+                # ended: its rows are written as old ones, which no later reader or vacuum has to mark.
+                ours, options = {}, f"{options}, FREEZE"
+            columns = ", ".join([*ours, "digest", *snapshot.columns])
             count = db.copy_in(
                 tx,
-                f"COPY rights.{partition or snapshot.table.name} (organisation_id, owner_id, first_day, "
-                f"changed_day, digest, {columns}) FROM STDIN (NULL '', ENCODING 'UTF8')",
-                blocks,
+                f"COPY rights.{partition or snapshot.table.name} ({columns}) FROM STDIN ({options})",
+                lines([*ours.values()]),
             )
             if partition:
                 _end_partition(tx, snapshot)
@@ -148,9 +164,11 @@ def _begin_partition(tx: db.Transaction, snapshot: Snapshot) -> str | None:
     """Make the table for the first rows of an owner. Returns its name, None if the owner has a partition."""
     return db.value(  # type: ignore[no-any-return]
         tx,
-        "SELECT rights.begin_partition(:table, :owner_id)",
+        "SELECT rights.begin_partition(:table, :owner_id, :organisation_id::uuid, :day::date)",
         table=snapshot.table.name,
         owner_id=snapshot.owner_id,
+        organisation_id=snapshot.organisation_id,
+        day=snapshot.day,
     )
 
 
@@ -174,25 +192,41 @@ def load_first(tx: db.Transaction, snapshot: Snapshot, staged: int) -> Outcome:
     return Outcome(stored, stored, 0, 0)
 
 
-def merge(tx: db.Transaction, snapshot: Snapshot, before: int) -> Outcome:
+def merge(tx: db.Transaction, snapshot: Snapshot, before: int, staged: int) -> Outcome:
     """Bring the table to what the file has: new, changed and removed rows, with their history.
 
-    before: how many rows the table has of the owner; `list_changed` has found which of them are gone.
+    before: how many rows the table has of the owner; `list_changed` has found which of them are gone. staged:
+    how many rows of the file are new or changed.
     """
     table, owner = f"rights.{snapshot.table.name}", f"{snapshot.owner_id:d}"
-    unchanged = before - int(db.value(tx, "SELECT count(*) FROM pg_temp.gone"))
+    gone = int(db.value(tx, "SELECT count(*) FROM pg_temp.gone"))
     _reject_alike(tx, snapshot)
     _reject_repeated(tx, snapshot, delete=True)
     _reject_known(tx, snapshot)
-    changed = _write_changes(tx, snapshot)
-    updated = _update(tx, snapshot)
-    new = _insert(
-        tx,
-        snapshot,
-        f"NOT EXISTS (SELECT FROM {table} c WHERE c.owner_id = {owner} AND {_same(snapshot, 'c')})",
-    )
-    removed = 0 if _note_unknown(tx, snapshot) else _remove(tx, snapshot)
-    return Outcome(unchanged + updated + new, new, changed, removed)
+    keeps = _note_unknown(tx, snapshot)
+    _keep_refused(tx, snapshot)
+    with _by_key(tx, few=max(staged, gone) * LOOKUP_COST < before):
+        changed = _write_changes(tx, snapshot)
+        updated = _update(tx, snapshot)
+        new = _insert(
+            tx,
+            snapshot,
+            f"NOT EXISTS (SELECT FROM {table} c WHERE c.owner_id = {owner} AND {_same(snapshot, 'c')})",
+        )
+        removed = 0 if keeps else _remove(tx, snapshot)
+    return Outcome(before - gone + updated + new, new, changed, removed)
+
+
+@contextlib.contextmanager
+def _by_key(tx: db.Transaction, *, few: bool) -> Iterator[None]:
+    """Let statements look up the table's rows by their keys if `few`, instead of reading all of them."""
+    for loops, others in ("on", "off"), ("off", "on"):
+        if few:
+            tx.command(f"SET LOCAL enable_nestloop = {loops}")
+            tx.command(f"SET LOCAL enable_hashjoin = {others}")
+            tx.command(f"SET LOCAL enable_mergejoin = {others}")
+        if loops == "on":
+            yield
 
 
 def _note_unknown(tx: db.Transaction, snapshot: Snapshot) -> bool:
@@ -376,8 +410,20 @@ def _update(tx: db.Transaction, snapshot: Snapshot) -> int:
     )
 
 
+def _keep_refused(tx: db.Transaction, snapshot: Snapshot) -> None:
+    """Take the rows from `gone` that the file has but that were refused."""
+    db.run(
+        tx,
+        f"""
+        DELETE FROM pg_temp.gone g USING rights.rejects r
+         WHERE r.report_id = :report_id AND r.key = {_key(snapshot, "g")}
+        """,
+        report_id=snapshot.report_id,
+    )
+
+
 def _remove(tx: db.Transaction, snapshot: Snapshot) -> int:
-    """Remove the rows that the file lacks. A row that the file has but that was refused stays."""
+    """Remove the rows of the table that are gone, and write them into the history."""
     return db.run(
         tx,
         f"""
@@ -385,8 +431,6 @@ def _remove(tx: db.Transaction, snapshot: Snapshot) -> int:
             DELETE FROM rights.{snapshot.table.name} c USING pg_temp.gone g
              WHERE c.owner_id = :owner_id AND c.digest = g.digest
                AND {" AND ".join(f"c.{name} = g.{name}" for name in snapshot.keys)}
-               AND NOT EXISTS (SELECT FROM rights.rejects r
-                                WHERE r.report_id = :report_id AND r.key = {_key(snapshot, "c")})
             RETURNING c.*)
         INSERT INTO rights.history (organisation_id, owner_id, kind, key, day, report_id, change, columns)
         SELECT :organisation_id::uuid, :owner_id::integer, :kind, {_key(snapshot, "removed")}, :day::date,
