@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.platforms import limits as stand_ins
 from showrunner import rates
 from showrunner.errors import QuotaExceeded, ServiceUnavailable
 from showrunner.rates import Rate
@@ -45,10 +46,26 @@ def test_no_window_holds_more_than_the_limit_and_a_busy_bucket_is_used(bucket, r
     assert len(moments) >= 0.95 * (rate.calls - rate.burst + 1) * 3 / rate.seconds
 
 
-def test_the_rate_of_spotify_uses_95_percent_of_its_limit():
-    rate = rates.SPOTIFY
+@pytest.mark.parametrize(
+    ("rate", "limit", "seconds", "late"),
+    [
+        # Spotify publishes no number: the limit is our own.
+        (rates.SPOTIFY, rates.SPOTIFY.calls, 30, 0),
+        (rates.TIKTOK, stand_ins.of("tiktok")["window_calls"], 60, 1),
+        (rates.YOUTUBE_ANALYTICS, 720, 60, 1),
+        (rates.AIRTABLE_BASE, stand_ins.of("airtable")["window_calls"], 1, 0.04),
+        (rates.AIRTABLE, stand_ins.of("airtable")["token_calls"], 1, 0.04),
+    ],
+    ids=["spotify", "tiktok", "analytics", "base", "airtable"],
+)
+def test_the_rates_use_95_percent_of_a_platforms_limit_and_never_more_than_it(rate, limit, seconds, late):
+    """A busy bucket, whose calls arrive up to `late` seconds after they were reserved."""
+    interval = rate.interval / 1_000_000
+    moments = [0.0] * (rate.burst - 1) + [number * interval for number in range(3 * limit)]
 
-    assert (rate.calls - rate.burst + 1) / rate.calls >= 0.95
+    # Early ones that are late meet later ones that aren't.
+    assert most_in_a_window(moments, seconds + late) <= limit
+    assert seconds / interval >= 0.95 * limit
 
 
 class Clock:

@@ -317,7 +317,7 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     ),
     "SocialFetchesSlow": (
         asked("FetchDuration", "SocialFunction", "instagram", [200] * 100)
-        + asked("FetchDuration", "SocialFunction", "tiktok", [5_001]),
+        + asked("FetchDuration", "AirtableFunction", "airtable", [5_001]),
         asked("FetchDuration", "SocialFunction", "instagram", [4_000])
         + asked("FetchDuration", "SocialFunction", "tiktok", [4_000]),
     ),
