@@ -143,16 +143,19 @@ def _encode_test_frames(name: str, output: Output, fps: int) -> Probe:
 
 
 def _test_frames(output: Output, all_frames: bool) -> list[av.VideoFrame]:
-    """Return frames of a grainy picture that moves and then stands still; one frame unless `all_frames`."""
-    rng = np.random.default_rng(1)
+    """Return frames of a grainy picture that moves and then stands still; without `all_frames` a grey one."""
     shape = (output.height, output.width)
+    if not all_frames:
+        grey = np.full(shape, 128, np.uint8), np.full((shape[0] // 2, shape[1] // 2, 2), 128, np.uint8)
+        return [_video_frame(*grey, 0)]
+    rng = np.random.default_rng(1)
     coarse = rng.integers(60, 200, (shape[0] // 16 + 1, shape[1] // 16 + 1), np.uint8)
     picture = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC).astype(np.int16)
     luma = (picture + rng.integers(-6, 7, shape, np.int16)).clip(16, 235).astype(np.uint8)
     chroma = np.full((shape[0] // 2, shape[1] // 2, 2), 128, np.uint8)
-    moving = [np.roll(luma, 3 * number, 1) for number in range(_PROBE_MOVING)] if all_frames else []
-    still = [luma] * (_PROBE_STILL if all_frames else 1)
-    return [_video_frame(plane, chroma, number) for number, plane in enumerate([*moving, *still])]
+    moving = [np.roll(luma, 3 * number, 1) for number in range(_PROBE_MOVING)]
+    frames = enumerate([*moving, *[luma] * _PROBE_STILL])
+    return [_video_frame(plane, chroma, number) for number, plane in frames]
 
 
 def _video_frame(luma: Pixels, chroma: Pixels, number: int) -> av.VideoFrame:
