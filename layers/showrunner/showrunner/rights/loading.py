@@ -302,7 +302,7 @@ def _store_period(tx: db.Transaction, report: Report, spool: Spool, progress: Pr
         )
     if accepted or not counts.rejected:
         if is_money:
-            periods.sum_money(tx, report.id, month)
+            periods.sum_money(tx, report.id, owner["organisation_id"], owner["id"], month)
         periods.replace(tx, report.id, previous, month)
     return {
         "rows": counts.rows,

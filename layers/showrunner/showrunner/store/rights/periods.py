@@ -34,7 +34,7 @@ def copy_rows(
     )
 
 
-def sum_money(tx: db.Transaction, report_id: str, month: date) -> None:
+def sum_money(tx: db.Transaction, report_id: str, organisation_id: str, owner_id: int, month: date) -> None:
     """Store the sums of a money report by month of activity, adjustment and currency."""
     db.run(
         tx,
@@ -42,12 +42,14 @@ def sum_money(tx: db.Transaction, report_id: str, month: date) -> None:
         INSERT INTO rights.money_sums
                (report_id, organisation_id, owner_id, report_month, activity_month, adjustment_type, currency,
                 rows, partner_revenue)
-        SELECT report_id, organisation_id, owner_id, report_month, activity_month,
+        SELECT :report_id::uuid, :organisation_id::uuid, :owner_id::integer, :month::date, activity_month,
                coalesce(adjustment_type, 'None'), coalesce(currency, 'USD'), count(*), sum(partner_revenue)
           FROM rights.money WHERE report_id = :report_id AND report_month = :month
-         GROUP BY 1, 2, 3, 4, 5, 6, 7
+         GROUP BY 5, 6, 7
         """,
         report_id=report_id,
+        organisation_id=organisation_id,
+        owner_id=owner_id,
         month=month,
     )
 
