@@ -68,6 +68,8 @@ class App:
     refused: int = 0
     factor: float = 1.0
     token_window: limits.Window | None = None
+    # A month's calls begin again on its first day.
+    renewal: limits.Renewal = field(default_factory=lambda: limits.Renewal("UTC", length=7))
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
 
     def window(self) -> limits.Window:
@@ -135,7 +137,8 @@ def _limited(app: App, base: Base, scripted: str) -> Reply | None:
         words = "Rate limit exceeded. Please try again later"
         return Reply.json({"errors": [{"error": "RATE_LIMIT_REACHED", "message": words}]}, 429)
     app.calls += 1
-    if scripted == "month_spent" or (app.calls_a_month is not None and app.calls > app.calls_a_month):
+    used = app.renewal.used("calls", app.calls)
+    if scripted == "month_spent" or (app.calls_a_month is not None and used > app.calls_a_month):
         words = "API billing plan limit exceeded. Upgrade your plan or wait until the limit is reset."
         return Reply.json({"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED", "message": words}]}, 429)
     return None

@@ -47,6 +47,7 @@ class App:
     )
     calls: int = 0
     calls_a_day: int = LIMITS["development_calls_a_day"]
+    renewal: limits.Renewal = field(default_factory=lambda: limits.Renewal("UTC"))
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
 
     def learn(self, known: Json) -> None:
@@ -104,7 +105,8 @@ def _guarded(app: App, request: Request) -> Reply | None:
     if seconds:
         return _error(429, "API rate limit exceeded", {"Retry-After": str(seconds)})
     app.calls += 1
-    if scripted == "quota" or (app.mode == "development" and app.calls > app.calls_a_day):
+    used = app.renewal.used("calls", app.calls)
+    if scripted == "quota" or (app.mode == "development" and used > app.calls_a_day):
         return _error(429, "Too many requests", {"Retry-After": "36000"}, reason="QUOTA_EXCEEDED")
     if scripted == "truncated":
         return Reply(200, b'{"artists": [{"id": "4Z8W4fKe')

@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import airtable, commons, google, instagram, nasa, pexels, pixabay, spotify, tiktok
+from local.platforms import (
+    airtable,
+    commons,
+    google,
+    instagram,
+    limits,
+    nasa,
+    pexels,
+    pixabay,
+    spotify,
+    tiktok,
+)
 from local.platforms.library import Library, Processing
 from local.platforms.rights import Jobs, Rights
 
@@ -77,6 +88,8 @@ class World:
     # Calls of the methods that have buckets of their own, and calls of any that were over their quota.
     spent_apart: Counter[str] = field(default_factory=Counter)
     refused_for_quota: int = 0
+    # Google's quotas begin again at midnight in Los Angeles.
+    renewal: limits.Renewal = field(default_factory=lambda: limits.Renewal("America/Los_Angeles"))
     # Answers 304 to the ETag of the answer before.
     unchanged: int = 0
     quota: int = UNITS_A_DAY

@@ -69,7 +69,9 @@ def answer(world: World, request: Request) -> Reply:
     try:
         raise_outcome(world.outcomes.take())
         caller = _caller(world, request)
-        is_spent = world.spent > world.quota if bucket is None else world.spent_apart[bucket] > QUOTAS[bucket]
+        total = world.spent if bucket is None else world.spent_apart[bucket]
+        used = world.renewal.used(bucket or "", total)
+        is_spent = used > (world.quota if bucket is None else QUOTAS[bucket])
         if is_spent:
             world.refused_for_quota += 1
             raise_outcome(Outcome("daily_quota", {}))

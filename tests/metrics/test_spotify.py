@@ -8,6 +8,7 @@ import pytest
 from functions.collect import app as collect
 from functions.load import app as load
 from functions.spotify import app as spotify
+from local.platforms import clock, limits
 from local.platforms import spotify as stand_in
 from local.platforms import spotify_catalogue as catalogue
 from local.platforms.http import Request
@@ -152,6 +153,17 @@ def test_the_calls_of_a_day_in_development_mode_are_counted(development, artist,
 
     assert spotify.handler(batch, None)["state"] in ("skipped", "later")  # later in the last minutes of a day
     assert development.calls == 0
+
+
+@pytest.mark.parametrize(("zone", "length", "days"), [("America/Los_Angeles", 10, 1), ("UTC", 7, 31)])
+def test_the_stand_ins_quotas_begin_again_with_the_day_or_the_month(zone, length, days, monkeypatch):
+    renewal = limits.Renewal(zone, length)
+    monkeypatch.setattr(clock, "now", lambda: 1_767_225_600.0)
+
+    assert [renewal.used("calls", total) for total in (1, 5, 100)] == [1, 5, 100]
+    monkeypatch.setattr(clock, "now", lambda: 1_767_225_600.0 + days * 86_400)
+    assert [renewal.used("calls", total) for total in (101, 103)] == [1, 3]
+    assert renewal.used("others", 2) == 2
 
 
 def test_a_call_that_was_never_sent_does_not_count(development, artist, monkeypatch):
