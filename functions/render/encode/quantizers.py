@@ -26,6 +26,9 @@ _ROUNDED_UP = 0.25
 # quantizer the bytes grow with the complexity. So within this factor it would move by little more than one.
 # Captions alone change the bytes by up to 1.38.
 _CHANGED = 1.4
+# Below this nobody sees a difference. x264 takes 0 as lossless, which has other stream headers, and a packet
+# that does not say its quantizer counts as 0.
+_LOWEST = 8
 
 
 class Quantizers:
@@ -65,15 +68,18 @@ class Quantizers:
             self.current = None
         elif mean_bytes < self._usual / _CHANGED:
             # The CRF would begin with a key frame that is worse than those around it.
-            self.current, self._usual = self.current - 1, 0.0
+            self.current, self._usual = max(_LOWEST, self.current - 1), 0.0
 
 
 def _settled(quantizers: list[int]) -> int | None:
-    """Return the quantizer that stands for those of a group. None if they differ much."""
+    """Return the quantizer that stands for those of a group. None if they differ much or are very low."""
     last = quantizers[-_SETTLED:]
-    mean = sum(quantizers) / len(quantizers)
-    return math.ceil(mean - _ROUNDED_UP) if max(last) - min(last) <= _STEADY else None
+    if min(last) < _LOWEST or max(last) - min(last) > _STEADY:
+        return None
+    return math.ceil(sum(quantizers) / len(quantizers) - _ROUNDED_UP)
 
 
 def _quantizer(packet: "av.Packet[Any]") -> int:
+    if not packet.has_sidedata("quality_stats"):
+        return 0
     return round(int.from_bytes(bytes(packet.get_sidedata("quality_stats"))[:4], "little") / _UNITS)

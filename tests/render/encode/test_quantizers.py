@@ -19,6 +19,9 @@ class Packet:
     def __init__(self, quantizer, size, is_keyframe=False):
         self.quantizer, self.size, self.is_keyframe = quantizer, size, is_keyframe
 
+    def has_sidedata(self, name):
+        return name == "quality_stats" and self.quantizer > 0
+
     def get_sidedata(self, name):
         assert name == "quality_stats"
         return (self.quantizer * 118).to_bytes(4, "little") + bytes(4)
@@ -51,6 +54,11 @@ def test_the_crf_chooses_again_where_the_picture_gets_more_complex_or_something_
 
 def test_a_simpler_picture_gets_a_lower_quantizer():
     assert chosen((18, 8000), (18, 8000), (18, 5000), (17, 6000), (17, 6000)) == [18, 18, 17, 17, 17]
+
+
+def test_no_quantizer_is_so_low_that_x264_takes_it_for_lossless():
+    assert chosen((0, 20), (1, 20), (7, 20)) == [None, None, None]
+    assert chosen((9, 800), (9, 800), (9, 400), (8, 400), (8, 200)) == [9, 9, 8, 8, 8]
 
 
 @pytest.fixture(scope="module")
