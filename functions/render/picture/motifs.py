@@ -121,10 +121,10 @@ def placed(motif: str, look: Look, area: tuple[int, int, int, int]) -> Place:
     if motif in ("ring", "dial"):
         reach = min(right - left, bottom - top) // 2
         x, y = (left + right) // 2, (top + bottom) // 2
-        # The square inside the ring's band; a clock's marks reach further in.
-        inner = round(reach * (0.68 if motif == "ring" else 0.58))
+        # Inside the ring's band, or inside a clock's marks, which reach further in.
+        half = tuple(round(reach * share) for share in ((0.68, 0.68) if motif == "ring" else (0.64, 0.4)))
         return Place(
-            (x - reach, y - reach, x + reach, y + reach), (x - inner, y - inner, x + inner, y + inner)
+            (x - reach, y - reach, x + reach, y + reach), (x - half[0], y - half[1], x + half[0], y + half[1])
         )
     if motif == "dots" and wide:
         middle = round(left + (right - left) * 0.52)
