@@ -220,13 +220,20 @@ def merge(tx: db.Transaction, snapshot: Snapshot, before: int, staged: int) -> O
 @contextlib.contextmanager
 def _by_key(tx: db.Transaction, *, few: bool) -> Iterator[None]:
     """Let statements look up the table's rows by their keys if `few`, instead of reading all of them."""
-    for loops, others in ("on", "off"), ("off", "on"):
-        if few:
-            tx.command(f"SET LOCAL enable_nestloop = {loops}")
-            tx.command(f"SET LOCAL enable_hashjoin = {others}")
-            tx.command(f"SET LOCAL enable_mergejoin = {others}")
-        if loops == "on":
-            yield
+    if not few:
+        yield
+        return
+    _plan_joins(tx, loops="on", others="off")
+    yield
+    # As `begin` has left them.
+    _plan_joins(tx, loops="off", others="on")
+
+
+def _plan_joins(tx: db.Transaction, *, loops: str, others: str) -> None:
+    """Let the planner use nested loops, or the other joins, until the transaction ends."""
+    tx.command(f"SET LOCAL enable_nestloop = {loops}")
+    tx.command(f"SET LOCAL enable_hashjoin = {others}")
+    tx.command(f"SET LOCAL enable_mergejoin = {others}")
 
 
 def _note_unknown(tx: db.Transaction, snapshot: Snapshot) -> bool:
