@@ -8,11 +8,11 @@ called, a second service may speak (videos/second_voice.py).
 import io
 from typing import Any
 
-from mutagen.mp3 import MP3
+from tinytag import TinyTag, TinyTagException
 
 from showrunner import breakers, config
 from showrunner.aws import s3, ssm
-from showrunner.errors import PlatformUnavailable, VoiceUnavailable
+from showrunner.errors import PlatformRejected, PlatformUnavailable, VoiceUnavailable
 from showrunner.platforms.speech import Narrator, Speech
 from showrunner.production import costs, files, voices
 from showrunner.production.job import Job
@@ -36,7 +36,14 @@ def _speak(job: Job, text: str, model: str) -> Speech:
 
 
 def _seconds(speech: Speech) -> float:
-    return float(MP3(io.BytesIO(speech.audio)).info.length)
+    try:
+        seconds = TinyTag.get(file_obj=io.BytesIO(speech.audio), tags=False).duration
+    except TinyTagException:
+        seconds = None
+    if not seconds:
+        # It isn't asked again: each answer is paid for.
+        raise PlatformRejected("The voice service's answer is no sound that can be played.")
+    return seconds
 
 
 def _measure(job: Job) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_packages_that_every_request_needs_are_imported_at_the_start(loaded):
 def test_every_imported_package_is_in_the_functions_layers(loaded):
     """Every imported package is in the standard library, Lambda's runtime, or the layers' requirements."""
     provided = {
-        "AiLayer": {"mutagen", "openai", "elevenlabs"},
+        "AiLayer": {"openai", "elevenlabs"},
         "TextLayer": {"sentencex", "icu4py", "markdown_it"},
         "GoogleLayer": {"googleapiclient", "httplib2"},
         "PicturesLayer": {"PIL"},

@@ -114,11 +114,16 @@ def image_file(kind: str, width: int, height: int, **options: bool) -> bytes:
     return file.getvalue()
 
 
-def ogg_file(seconds: float, sign: int = 0) -> bytes:
+def ogg_file(seconds: int, sign: int = 0) -> bytes:
     """Return the pages of an Ogg Vorbis file of this length at 100 samples a second. Its sound is zeros."""
     first = b"\x01vorbis" + struct.pack("<IBI", 0, 1, 100) + bytes(14)
-    pages = [(0, first), (0, b"\x03vorbis" + bytes([sign])), (round(100 * seconds), bytes(40))]
-    return b"".join(
-        b"OggS\0\0" + struct.pack("<qIII", position, 1, number, 0) + bytes([1, len(packet)]) + packet
-        for number, (position, packet) in enumerate(pages)
-    )
+    # A page for each second, with as many bytes as the leanest codecs have.
+    sounds = [(100 * each, bytes(750)) for each in range(1, seconds + 1)]
+    pages = [(0, first), (0, b"\x03vorbis" + bytes([sign])), *sounds]
+    return b"".join(_ogg_page(position, number, packet) for number, (position, packet) in enumerate(pages))
+
+
+def _ogg_page(position: int, number: int, packet: bytes) -> bytes:
+    whole, rest = divmod(len(packet), 255)
+    lacing = bytes([255] * whole + [rest])
+    return b"OggS\0\0" + struct.pack("<qIII", position, 1, number, 0) + bytes([len(lacing)]) + lacing + packet

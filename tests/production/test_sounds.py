@@ -1,6 +1,6 @@
-"""The structure of sound files: their length is read, and what can't be played has none."""
+"""Sound files: whether they can be played is read from their headers."""
 
-import math
+import itertools
 import subprocess
 
 import imageio_ffmpeg
@@ -16,6 +16,7 @@ FORMATS = {
     "flac": (),
     "m4a": ("-c:a", "aac"),
 }
+DAMAGES = ("signature only", "header only", "overwritten", "page")
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +37,20 @@ def recorded(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_length_of_a_sound_is_read(recorded, name):
-    assert sounds.find_seconds(recorded[f"tone.{name}"]) == pytest.approx(3, abs=0.1)
+def test_a_sound_can_be_played(recorded, name):
+    assert sounds.is_playable(recorded[f"tone.{name}"])
 
 
 def test_a_recording_without_a_length_can_be_played(recorded):
-    assert sounds.find_seconds(recorded["parted.m4a"]) == math.inf
+    assert sounds.is_playable(recorded["parted.m4a"])
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("damage", ["signature only", "header only", "overwritten", "page"])
-def test_what_cannot_be_played_has_no_length(recorded, name, damage):
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    # FLAC has its length in the header, so zeros behind it are found by ffmpeg only.
+    [each for each in itertools.product(FORMATS, DAMAGES) if each != ("flac", "overwritten")],
+)
+def test_a_damaged_sound_cannot_be_played(recorded, name, damage):
     content = recorded[f"tone.{name}"]
     start = {"mp3": 48, "flac": 60}.get(name, 12)
     damaged = {
@@ -56,7 +60,7 @@ def test_what_cannot_be_played_has_no_length(recorded, name, damage):
         "overwritten": content[:start] + bytes(len(content) - start),
         "page": content[:start] + b"<!doctype html><p>Not here.</p>" * 999,
     }[damage]
-    assert sounds.find_seconds(damaged) is None
+    assert not sounds.is_playable(damaged)
 
 
 def test_an_mp3_with_a_cover_and_junk_at_its_ends_can_be_played(recorded):
@@ -67,4 +71,4 @@ def test_an_mp3_with_a_cover_and_junk_at_its_ends_can_be_played(recorded):
         + b"\xff\xfb" * (size // 2)
     )
     content = tag + bytes(300) + recorded["tone.mp3"] + b"TAG" + bytes(125)
-    assert sounds.find_seconds(content) == pytest.approx(3, abs=0.1)
+    assert sounds.is_playable(content)

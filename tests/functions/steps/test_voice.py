@@ -19,6 +19,7 @@ from showrunner.errors import (
     QuotaExceeded,
     VoiceUnavailable,
 )
+from showrunner.platforms.speech import Narrator
 from showrunner.production import voices
 from showrunner.videos import voice_checks
 from tests.functions.steps.stand_ins import Platforms, answer, good_script, words_target, write
@@ -110,6 +111,19 @@ def test_a_key_that_cannot_be_one_is_refused_by_name(tx: Any, platforms: Platfor
 
     with pytest.raises(CredentialRejected, match="openai/api_key"):
         script_step.handler(job, None)
+
+
+@pytest.mark.parametrize("sound", [b"", b"<html>Not here.</html>" * 99, bytes(9_000)])
+def test_an_answer_without_sound_is_not_paid_for_again(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch, sound: bytes
+) -> None:
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+    speak = Narrator.speak
+    monkeypatch.setattr(Narrator, "speak", lambda *asked: speak(*asked)._replace(audio=sound))
+
+    with pytest.raises(PlatformRejected):
+        voice_step.handler({"scene": 0, **job}, None)
 
 
 def test_a_recording_without_alignment_gets_captions(tx: Any, platforms: Platforms, video: Any) -> None:

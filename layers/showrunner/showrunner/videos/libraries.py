@@ -77,7 +77,7 @@ def keep(
     if kept is None or s3.size(key) is None:
         with source.downloading():
             body = source.library.download(work, *size)
-        if work.kind == "audio" and sounds.find_seconds(body) is None:
+        if work.kind == "audio" and not sounds.is_playable(body):
             fault = f"The sound of {work.page} can't be played."
             # Up to 40 MB, which the next video that searches for the same wouldn't fetch in vain again.
             s3.put_product_json(described, {"fault": fault})

@@ -107,7 +107,7 @@ def _has_content(asset: dict[str, Any]) -> bool:
     if digest.hexdigest() != asset["sha256"] or not _begins_like(asset["content_type"], first):
         return False
     if asset["kind"] == "audio":
-        return sounds.find_seconds(bytes(sound)) is not None
+        return sounds.is_playable(bytes(sound))
     return asset["kind"] != "thumbnail" or find_thumbnail_fault(first) is None
 
 
