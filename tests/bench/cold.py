@@ -109,6 +109,7 @@ def settings(base: str) -> dict[str, str]:
             base,
         ),
         "SPOTIFY_MODE": "extended",
+        "AIRTABLE_CALLS_A_MONTH": "1000",
         "OPENAI_MODEL": "gpt-6-luna",
         "OPENAI_FALLBACK_MODEL": " ",
         "ELEVENLABS_MODEL": "eleven_multilingual_v2",

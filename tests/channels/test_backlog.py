@@ -80,7 +80,7 @@ def test_a_table_is_imported(client, path):
     [
         ("Hives\nHoney\n", 'the first line must name the columns, one of them "topic"'),
         ("topic\nHives, and bees\n", "line 2 has 2 columns instead of 1: put a cell with commas in quotes"),
-        ('topic\n"Hives\n', "can't be read: unexpected end of data"),
+        ('topic\n"Hives\n', "line 2 can't be read: unexpected end of data"),
         ("topic,who\nHives,Ada\n,Ben\n", "line 3: "),
         ("topic\n" + "x" * 501 + "\n", "line 2: "),
     ],

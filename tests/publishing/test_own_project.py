@@ -74,7 +74,7 @@ def test_a_spent_project_waits_although_the_stages_has_units_left(own):
         state = machine.next(state)
 
     assert (own.uploaded(), quotas.spent("youtube", "insert")) == ([], 0)
-    assert "insert is spent" in own.row()["waiting_for"]
+    assert own.row()["waiting_for"] == "Today's quota of insert at youtube is spent."
     assert quotas.spent(project(own).name, "general") == 0, "the units are given back while it waits"
 
 

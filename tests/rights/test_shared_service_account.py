@@ -7,10 +7,13 @@ import copy
 import gzip
 import itertools
 import json
+import os
 import uuid
+from pathlib import Path
 
 import pytest
 
+from local.platforms.library import Library, Uploaded
 from showrunner.access import sessions
 from showrunner.aws import s3
 from showrunner.database import db
@@ -49,6 +52,20 @@ class Theirs:
         )
         self.asset_id = self.partner.add_asset(int(uuid.uuid4().int % 10**9), title="Song of theirs")
         self.partner.add_video(VIDEO)
+        # Of a channel that is linked to their content owner.
+        self.rights.channels[CHANNEL] = self.youtube_id
+        self.library = own.world.library = Library()
+        snippet = {"title": "Hidden title", "description": "Hidden.", "categoryId": "10"}
+        self.library.videos[VIDEO] = Uploaded(
+            VIDEO,
+            CHANNEL,
+            {"snippet": snippet, "status": {"privacyStatus": "private"}},
+            0,
+            "",
+            Path("/dev/null"),
+            0.0,
+            looks=1,
+        )
         self.rights.claims[CLAIM] = {
             "owner": self.youtube_id,
             "id": CLAIM,
@@ -95,12 +112,13 @@ class Theirs:
 
     def at_youtube(self):
         """Return what their content owner has at YouTube."""
-        mine = [self.rights.videos[VIDEO], self.rights.assets[self.asset_id]]
+        video = self.library.videos[VIDEO].resource
+        mine = [self.rights.videos[VIDEO], video, self.rights.assets[self.asset_id]]
         return copy.deepcopy([mine, self.rights.policies[self.youtube_id], self.partner.claims()])
 
     def words(self):
         """Return what no answer to somebody else may have."""
-        titles = ["Song of theirs", "Title of theirs", "Another label", POLICY]
+        titles = ["Song of theirs", "Title of theirs", "Hidden", "Another label", POLICY]
         return [self.owner["name"], self.youtube_id, VIDEO, CHANNEL, CLAIM, self.asset_id, *titles]
 
     def rows(self):
@@ -112,6 +130,7 @@ class Theirs:
             "release": {"claim_id": CLAIM},
             "claim_policy": {"claim_id": CLAIM, **policy},
             "match_policy": {"asset_id": self.asset_id, **policy},
+            "asset_metadata": {"asset_id": self.asset_id, "title": "x"},
         }
 
     def bodies(self, own):
@@ -135,7 +154,8 @@ class Theirs:
 
 
 @pytest.fixture
-def theirs(own, tx):
+def theirs(own, tx, monkeypatch):
+    monkeypatch.setenv("YOUTUBE_BASE_URL", os.environ["GOOGLE_URL"])
     return Theirs(own, tx, partners.use_service_account(own.world, tx, own.partner, own.owner_id))
 
 
@@ -217,12 +237,10 @@ def test_reports_that_name_what_is_of_others_open_nothing_of_theirs(own, tx, the
     theirs.report(own.organisation_id, own.owner_id)
     at_youtube = theirs.at_youtube()
     for kind, row in theirs.rows().items():
-        if kind != "metadata":
-            (shown,) = own.carry_out(own.propose(kind, [row]))
-            assert shown["status"] == "failed", (kind, shown)
-            assert POLICY not in json.dumps(shown["before"]), (kind, shown)
-    (shown,) = own.rows(own.propose("metadata", [theirs.rows()["metadata"]]))
-    assert (shown["status"], "No connected account" in shown["message"]) == ("invalid", True)
+        (shown,) = own.carry_out(own.propose(kind, [row]))
+        assert shown["status"] == "failed", (kind, shown)
+        # Before it is sent, it shows what the file said.
+        assert not any(each in json.dumps(shown["before"]) for each in (POLICY, "Hidden")), (kind, shown)
     answer = own.client("GET", f"/api/v1/cms/assets/{theirs.asset_id}/ownership")
     assert (answer.status, "shares" in answer.body) == (502, False)
     assert theirs.at_youtube() == at_youtube
@@ -234,8 +252,8 @@ def test_rows_of_an_owner_that_has_changed_since_are_not_sent(own, tx, theirs):
     for each, id_ in ((theirs.owner["id"], None), (own.owner_id, theirs.youtube_id)):
         set_youtube_id(tx, each, id_)
     theirs.report(own.organisation_id, own.owner_id)
-    change_sets = [own.propose(kind, [row]) for kind, row in theirs.rows().items() if kind != "metadata"]
-    assert [own.rows(each)[0]["status"] for each in change_sets] == ["pending"] * 4
+    change_sets = [own.propose(kind, [row]) for kind, row in theirs.rows().items()]
+    assert {own.rows(each)[0]["status"] for each in change_sets} == {"pending"}
     for each, id_ in ((own.owner_id, mine), (theirs.owner["id"], theirs.youtube_id)):
         set_youtube_id(tx, each, id_)
     at_youtube = theirs.at_youtube()

@@ -435,7 +435,9 @@ def _spent(project: str, bucket: str, now: datetime, share: str | None = None) -
         return QuotaExceeded(f"Today's share of {bucket} for {share} is spent.", retry_at)
     retry_at = quota_ends_at(project, now) if project in _ZONES else next_attempt_at(now)
     time = "This month" if project in _MONTHLY else "Today"
-    return QuotaExceeded(f"{time}'s quota of {bucket} at {project} is spent.", retry_at)
+    # Without the organisation whose Google project it may be.
+    platform = project.partition(":")[0]
+    return QuotaExceeded(f"{time}'s quota of {bucket} at {platform} is spent.", retry_at)
 
 
 def limits() -> dict[tuple[str, str], int]:
