@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A production of ten seconds takes 20 to 40 s here; a cold machine with one core busy takes three times that.
 PRODUCTION_SECONDS = 240
 # The schedule of all channels runs every minute: planning and ordering take two runs.
-SCHEDULE_SECONDS = 240
+SCHEDULE_SECONDS = 270
 
 STEPS = list(progress.BEGUN)
 PASSWORD = "Correct-horse-7-battery"
@@ -191,7 +191,9 @@ def ordered(stack: Stack) -> Iterator[Future[tuple[dict[str, Any], list[str]]]]:
 
     The result is the slot when its video was ordered, with the channel's id, and the video's executions.
     """
-    at = datetime.now(UTC) + calendar.DEFAULT_LEAD + timedelta(minutes=2)
+    # The first run of the schedule must come before the production is due, 90 to 150 s from now, or the first
+    # slot is tomorrow's.
+    at = datetime.now(UTC) + calendar.DEFAULT_LEAD + timedelta(seconds=150)
     settings = {"publish_times": [at.strftime("%H:%M")], "topics": ["How bees build hives", "Honey"]}
     body = {"name": "Bees", "niche": "Insects", "settings": settings}
     channel = stack.api.post("/channels", json=body).raise_for_status().json()["channel"]["id"]
