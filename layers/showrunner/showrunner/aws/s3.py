@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from http import HTTPStatus
 from typing import Any
@@ -116,10 +118,22 @@ def size(key: str) -> int | None:
 
 
 def read_parts(key: str, length: int) -> Iterator[bytes]:
-    """Yield the first `length` bytes of an object in parts of PART_BYTES, so that memory stays small."""
-    for start in range(0, length, PART_BYTES):
+    """Yield the first `length` bytes of an object in parts of PART_BYTES, so that memory stays small.
+
+    The next part is read while the caller works on one.
+    """
+
+    def read(start: int) -> bytes:
         part = start, min(start + PART_BYTES, length) - 1
-        yield _answered(key, objects.request("get_object", _bucket(), key, part=part)).body
+        return _answered(key, objects.request("get_object", _bucket(), key, part=part)).body
+
+    starts = iter(range(0, length, PART_BYTES))
+    with ThreadPoolExecutor(1) as thread:
+        coming = [thread.submit(read, start) for start in itertools.islice(starts, 1)]
+        while coming:
+            part = coming.pop().result()
+            coming = [thread.submit(read, start) for start in itertools.islice(starts, 1)]
+            yield part
 
 
 def stream(key: str, start: int, end: int) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 Nothing is trusted: the number of files, their depth and the bytes that they unpack to are bounded.
 """
 
-import gzip
 import io
 import tempfile
 import zipfile
@@ -11,6 +10,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple, cast
+
+from isal import igzip, isal_zlib
 
 # A month of the largest partners has some tens of files.
 MAX_FILES = 200
@@ -30,10 +31,10 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
-# UnicodeDecodeError: a name that says that it is UTF-8, and isn't.
+# UnicodeDecodeError: a name that isn't UTF-8 as it says. The stub of isal has its error as an object.
 _BROKEN = (
     *(EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-    UnicodeDecodeError,
+    *(UnicodeDecodeError, cast("type[Exception]", isal_zlib.error)),
 )
 
 
@@ -120,7 +121,8 @@ def _gunzipped_size(path: Path) -> int:
 
 
 def _gunzip(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb"))
+    # ISA-L unpacks three times as fast as zlib.
+    return cast("IO[bytes]", igzip.open(path, "rb"))  # type: ignore[no-untyped-call]
 
 
 def _of_zip(path: Path, filename: str, inside: str, folder: Path, depth: int) -> list[Payload]:

@@ -1,5 +1,6 @@
 """Load the reports of a period: money, payments and deductions. A report replaces that of its period."""
 
+import json
 from collections.abc import Iterable
 from datetime import date
 
@@ -36,21 +37,34 @@ def copy_rows(
 
 def sum_money(tx: db.Transaction, report_id: str, organisation_id: str, owner_id: int, month: date) -> None:
     """Store the sums of a money report by month of activity, adjustment and currency."""
+    # Apart from the INSERT, which PostgreSQL plans without parallel workers.
+    sums = db.rows(
+        tx,
+        """
+        SELECT activity_month::text, coalesce(adjustment_type, 'None') AS adjustment_type,
+               coalesce(currency, 'USD') AS currency, count(*) AS rows, sum(partner_revenue)::text AS revenue
+          FROM rights.money WHERE report_id = :report_id AND report_month = :month
+         GROUP BY activity_month, 2, 3
+        """,
+        report_id=report_id,
+        month=month,
+    )
     db.run(
         tx,
         """
         INSERT INTO rights.money_sums
                (report_id, organisation_id, owner_id, report_month, activity_month, adjustment_type, currency,
                 rows, partner_revenue)
-        SELECT :report_id::uuid, :organisation_id::uuid, :owner_id::integer, :month::date, activity_month,
-               coalesce(adjustment_type, 'None'), coalesce(currency, 'USD'), count(*), sum(partner_revenue)
-          FROM rights.money WHERE report_id = :report_id AND report_month = :month
-         GROUP BY 5, 6, 7
+        SELECT :report_id::uuid, :organisation_id::uuid, :owner_id::integer, :month::date,
+               s.activity_month, s.adjustment_type, s.currency, s.rows, s.revenue
+          FROM jsonb_to_recordset(:sums::jsonb)
+               s (activity_month date, adjustment_type text, currency text, rows bigint, revenue numeric)
         """,
         report_id=report_id,
         organisation_id=organisation_id,
         owner_id=owner_id,
         month=month,
+        sums=json.dumps(sums),
     )
 
 
