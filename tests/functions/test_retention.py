@@ -21,9 +21,9 @@ from tests.conftest import add_organisation
 
 # Table -> two rows, one past its retention and one not. {organisation}, {user} and {channel} exist.
 ROWS = {
-    "access.windows": "(key, seconds, quota, bucket, count) VALUES ('old', 60, 1, extract(epoch "
-    "FROM now())::bigint / 60 - 2, 1), "
-    "('new', 60, 1, extract(epoch FROM now())::bigint / 60 - 1, 1)",
+    "access.windows": "(key, seconds, quota, bucket, count) VALUES ('old', 3600, 1, floor(extract(epoch "
+    "FROM now()) / 3600) - 2, 1), "
+    "('new', 3600, 1, floor(extract(epoch FROM now()) / 3600) - 1, 1)",
     "access.idempotency": "(organisation_id, route, key, body_sha256, status, answer, created_at) VALUES "
     "('{organisation}', 'r', 'old', 'x', 200, '{{}}', now() - interval '8 days'), "
     "('{organisation}', 'r', 'new', 'x', 200, '{{}}', now() - interval '6 days')",
