@@ -120,9 +120,9 @@ def _download(message: ReportDropped, owner: dict[str, Any], folder: Path) -> Dr
         return None
     digest, path = hashlib.sha256(), folder / "dropped"
     with path.open("wb") as file:
-        for part in s3.read_parts(message.object_key, min(length, MAX_BYTES)):
-            digest.update(part)
-            file.write(part)
+        for piece in s3.stream(message.object_key, 0, min(length, MAX_BYTES)):
+            digest.update(piece)
+            file.write(piece)
     return Drop(message, owner, path, digest.hexdigest())
 
 
