@@ -73,7 +73,7 @@ def test_a_rejected_row_says_why_and_stops_no_other(client):
 
 
 def test_names_are_the_same_as_the_database_compares_them(client):
-    """Of these two, each a repeat of the other there, Python's lower() makes different ones."""
+    """Names are compared in lower case by the database; Python's lower() would keep these two apart."""
     imported = load(client, "name,youtube", "ΣΑΣ,", f"σασ,{CHANNEL}", "Tides,")
     again = load(client, "name,youtube", f"σασ,{CHANNEL}", "İstanbul,", "ISTANBUL,")
     third = load(client, "name,youtube", f"ΣΑΣ,{CHANNEL}")

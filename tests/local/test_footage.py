@@ -62,7 +62,7 @@ def test_a_search_finds_something_for_any_words(query: str) -> None:
 def test_a_clip_that_is_drawn_slowly_comes_byte_by_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits longer for the next byte than BYTE_EVERY_S; together they are the file."""
+    """Bytes of the file arrive every BYTE_EVERY_S while it is drawn, and together they are the whole file."""
     monkeypatch.setattr(catalogue, "BYTE_EVERY_S", 0.01)
     video = catalogue.videos()[0] | {"width": 96, "height": 160}
 

@@ -155,7 +155,7 @@ def test_a_worker_that_dies_after_the_answer_adds_nothing_twice(client, tx, app,
 
 
 def test_rows_whose_load_was_lost_are_written_again_by_the_next_run_and_once(client, tx, app, unhurried):
-    """So nobody has to look for lost loads of Airtable: what isn't recorded differs from what was written."""
+    """A write to Airtable whose load was lost is planned again, because its row isn't recorded as written."""
     add(client, 12)
     first, second = plan("first")
     load.handler({"key": airtable.handler(first, None)["key"]}, None)

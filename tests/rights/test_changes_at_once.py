@@ -188,7 +188,7 @@ def test_a_worker_whose_execution_was_aborted_begins_no_further_row(work, event,
 
 
 def test_a_worker_that_lost_its_batch_writes_nothing_more(work, monkeypatch):
-    """It stood still for so long that another one has taken its batch, and has done its work."""
+    """A worker pauses past the end of its lease; another one takes the batch and finishes it."""
     monkeypatch.setattr(change_marks, "RENEWED_SECONDS", 0)
     change_set_id, before = work.propose_all(), work.calls(work.write)
     work.run(change_set_id)

@@ -23,14 +23,11 @@ def send(request: Request, to: str, email: Email) -> None:
 
 def tell(to: str, email: Email) -> None:
     """Send an email that no request has asked for. A failure is only logged."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from showrunner.aws import email as ses
     from showrunner.telemetry import logger
 
     try:
-        ses.send(to, email)
-    except (BotoCoreError, ClientError):
+        deliver(to, email)
+    except ServiceUnavailable:
         logger.warning("email not sent", exc_info=True)
 
 

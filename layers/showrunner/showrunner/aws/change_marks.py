@@ -33,11 +33,14 @@ class Marks(NamedTuple):
 
 
 class LeaseLost(Exception):
-    """Somebody else may have what this worker had taken: it must do nothing more with it."""
+    """A lease has expired or was taken over. Its holder must stop: another worker may be doing the same."""
 
 
 class Lease:
-    """Something that one worker at a time has, until it gives it back or isn't seen for LEASE_SECONDS."""
+    """Hold an item of the state table for one worker at a time.
+
+    It is free again after `give_back`, or LEASE_SECONDS after the last `take` or `keep`.
+    """
 
     def __init__(self, pk: str, sk: str, values: dict[str, dynamodb.Value]) -> None:
         self._pk, self._sk = pk, sk
